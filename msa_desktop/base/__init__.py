@@ -1,0 +1,1 @@
+"""Words every part of the program uses: standard library, numpy and pydantic only."""

@@ -1,0 +1,105 @@
+"""What happened, told to whoever listens. Services publish; the window's bridge subscribes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msa_desktop.base.model import TrackId
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TracksChanged:
+    """Rows were added, changed or removed; `ids` are those still worth reading again.
+
+    `structure` is True when the set of rows or their order may differ (added, removed, retagged),
+    False when only cells did.
+    """
+
+    ids: frozenset[TrackId]
+    structure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RootsChanged:
+    """A folder was added or removed, or went offline or came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """A walk over the folders is under way (`running`) or has just ended."""
+
+    running: bool
+    seen: int
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisProgress:
+    """How far the background listening is.
+
+    Attributes:
+        done: Files finished since the queue was last empty, failed ones included.
+        total: `done` plus what is waiting or being worked on.
+        failed: Of `done`, how many failed.
+        rate: Files a second over the last half minute; 0 while unknown.
+        seconds_left: Estimate, or None while unknown.
+        paused: The person paused it.
+        current: Paths being listened to now.
+    """
+
+    done: int
+    total: int
+    failed: int
+    rate: float
+    seconds_left: float | None
+    paused: bool
+    current: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the person: a warning or an error that belongs to no single call."""
+
+    text: str
+    is_error: bool = False
+
+
+Event = TracksChanged | RootsChanged | ScanProgress | AnalysisProgress | Notice
+
+
+class EventBus:
+    """Hands each event to every subscriber, in the publisher's thread.
+
+    Subscribers must be quick and thread-safe; the window's one only puts the event in a queue.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscribers: list[Callable[[Event], None]] = []
+
+    def subscribe(self, receive: Callable[[Event], None]) -> Callable[[], None]:
+        """Calls `receive` with each event from now on; returns the function that ends that."""
+        with self._lock:
+            self._subscribers.append(receive)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if receive in self._subscribers:
+                    self._subscribers.remove(receive)
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        """Tells every subscriber. One that raises is logged and does not stop the others."""
+        with self._lock:
+            subscribers = tuple(self._subscribers)
+        for receive in subscribers:
+            try:
+                receive(event)
+            except Exception:
+                _log.exception("a subscriber failed on %r", event)

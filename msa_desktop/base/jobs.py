@@ -1,0 +1,28 @@
+"""Long work: a cancel token, looked at between items."""
+
+from __future__ import annotations
+
+import threading
+
+from msa_desktop.base.errors import Cancelled
+
+
+class CancelToken:
+    """Set from any thread; the job raises `Cancelled` at its next item."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Asks the job to end."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job was asked to end."""
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raises `Cancelled` if the job was asked to end."""
+        if self._event.is_set():
+            raise Cancelled

@@ -1,0 +1,177 @@
+"""The program's nouns: frozen values that pass between parts, threads and processes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+TrackId = NewType("TrackId", int)
+FloatArray = NDArray[np.float32]
+
+
+class TrackState(StrEnum):
+    """Where a track stands on its way through the analysis."""
+
+    NEW = "new"  # seen on disk; nothing read yet
+    QUEUED = "queued"  # tags and length are known; waiting to be listened to
+    ANALYSED = "analysed"
+    FAILED = "failed"  # `Track.reason` says why; not tried again until the file changes
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """What the file system says of one file; cheap to read, compared at every scan.
+
+    Attributes:
+        path: Absolute path. Names that are not valid UTF-8 carry surrogate escapes (os.fsdecode).
+        size: Bytes.
+        mtime_ns: Modification time, nanoseconds since the epoch.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What a file says of itself. Empty strings and tuples where it says nothing."""
+
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    album_artist: str = ""
+    genre: tuple[str, ...] = ()
+    year: int | None = None
+    track_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """Facts about a file's audio stream.
+
+    Attributes:
+        duration: Seconds; the container's claim where it has one.
+        codec: FFmpeg's codec name, such as "mp3", "flac", "vorbis".
+        sample_rate: Hz.
+        channels: Count.
+        bit_rate: Bits a second, or None where the container does not say.
+    """
+
+    duration: float
+    codec: str
+    sample_rate: int
+    channels: int
+    bit_rate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One row of the library, as lists and panels show it."""
+
+    id: TrackId
+    path: str
+    root_id: int
+    state: TrackState
+    tags: Tags
+    info: AudioInfo | None
+    size: int
+    mtime_ns: int
+    added_at: float
+    reason: str = ""
+    offline: bool = False
+
+    @property
+    def title(self) -> str:
+        """The tagged title, or the file's name without extension."""
+        return self.tags.title or os.path.splitext(display_path(os.path.basename(self.path)))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """One label heard in a track.
+
+    Attributes:
+        label: The vocabulary's name for it, such as "piano".
+        score: 0 to 1, the model's mean probability over the track.
+        source: Which model and training set said so, such as "msd" or "mtt".
+    """
+
+    label: str
+    score: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer of a search.
+
+    Attributes:
+        track: The track found.
+        score: Cosine similarity of standardised vectors, -1 to 1.
+        labels: The labels both tracks share, strongest first: the reason shown beside the hit.
+    """
+
+    track: Track
+    score: float
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder the person gave the program to watch.
+
+    Attributes:
+        tracks: How many tracks the library knows under it.
+        online: False while the folder is not there (an unplugged disk); its tracks are kept.
+    """
+
+    id: int
+    path: str
+    tracks: int = 0
+    online: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The quick first look at a file: everything that needs no listening.
+
+    Attributes:
+        sound_id: Hash of the codec parameters and the first compressed audio packets. Two files
+            with one sound_id and one duration hold the same sound, whatever their tags or names.
+    """
+
+    info: AudioInfo
+    tags: Tags
+    sound_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What one encoder heard in one track.
+
+    Attributes:
+        encoder: The encoder's id.
+        version: The encoder's version; a vector of another version is not comparable.
+        vector: Shape (dimension,), float32, raw: neither standardised nor normalised.
+        labels: Label scores by source, each of the source's own length and order
+            (see `base.vocabulary`); empty for an encoder that names nothing.
+    """
+
+    encoder: str
+    version: str
+    vector: FloatArray
+    labels: dict[str, FloatArray] = field(default_factory=dict)
+
+
+def display_path(path: str) -> str:
+    """A path as text that any screen, log or database column can hold.
+
+    Bytes that are not UTF-8 become U+FFFD; the result is for people, never for opening files.
+    """
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

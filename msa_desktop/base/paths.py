@@ -1,0 +1,59 @@
+"""Where things lie: the program's own resources, and the folder that holds all its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+import msa_desktop
+
+_APP = "msa-desktop"
+
+
+def resources() -> Path:
+    """The folder of read-only files shipped with the program.
+
+    Inside the package in an installed or frozen program, beside it in a source checkout.
+    """
+    package = Path(msa_desktop.__file__).parent
+    inside = package / "resources"
+    return inside if inside.is_dir() else package.parent / "resources"
+
+
+@dataclass(frozen=True, slots=True)
+class DataPaths:
+    """Every file of one data folder (`--data-dir`)."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> DataPaths:
+        """The platform's data folder for this program."""
+        return cls(Path(platformdirs.user_data_dir(_APP, appauthor=False)))
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file: the truth."""
+        return self.root / "library.db"
+
+    @property
+    def settings(self) -> Path:
+        """The settings, as TOML."""
+        return self.root / "settings.toml"
+
+    @property
+    def indexes(self) -> Path:
+        """The vector indexes: a cache, free to delete."""
+        return self.root / "indexes"
+
+    @property
+    def logs(self) -> Path:
+        """The program's own log files."""
+        return self.root / "logs"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write."""
+        return self.root / "writer.lock"

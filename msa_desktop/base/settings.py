@@ -1,0 +1,211 @@
+"""The person's settings: each declared once, kept as TOML, shown by `config` and the dialog.
+
+`Settings` is the one table: type, default, title, description and bounds. A key or value in the
+file that this program does not know is kept aside (in `kept_aside`, written back at every save)
+and reported, never lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from msa_desktop.base.errors import UserError
+
+_log = logging.getLogger(__name__)
+_ASIDE = "kept_aside"
+
+
+class Theme(StrEnum):
+    """Colours of the window."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Settings(BaseModel):
+    """Every setting of the program. `json_schema_extra["group"]` is its page in the dialog."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    theme: Annotated[
+        Theme,
+        Field(
+            title="Colours",
+            description="Light, dark, or whatever the system uses.",
+            json_schema_extra={"group": "Window"},
+        ),
+    ] = Theme.SYSTEM
+    similar_count: Annotated[
+        int,
+        Field(
+            ge=5,
+            le=200,
+            title="Similar tracks shown",
+            description="How many tracks Find similar lists.",
+            json_schema_extra={"group": "Window"},
+        ),
+    ] = 25
+    watch: Annotated[
+        bool,
+        Field(
+            title="Watch folders",
+            description="Notice new, changed and removed files while the program runs.",
+            json_schema_extra={"group": "Library"},
+        ),
+    ] = True
+    exclude: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Leave out",
+            description="Patterns of files and folders to ignore, such as *.part or Podcasts/*.",
+            json_schema_extra={"group": "Library"},
+        ),
+    ] = ()
+    follow_links: Annotated[
+        bool,
+        Field(
+            title="Follow folder links",
+            description="Also look into folders that are symbolic links. Loops are noticed.",
+            json_schema_extra={"group": "Library"},
+        ),
+    ] = True
+    workers: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=64,
+            title="Analysis processes",
+            description="How many files are listened to at once. 0: one for each core but one.",
+            json_schema_extra={"group": "Analysis"},
+        ),
+    ] = 0
+    file_time_limit: Annotated[
+        int,
+        Field(
+            ge=5,
+            le=3600,
+            title="Seconds for one file",
+            description="A file that takes longer is given up and listed under Needs attention.",
+            json_schema_extra={"group": "Analysis"},
+        ),
+    ] = 120
+    log_level: Annotated[
+        str,
+        Field(
+            pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+            title="Log detail",
+            description="DEBUG, INFO, WARNING or ERROR.",
+            json_schema_extra={"group": "Program"},
+        ),
+    ] = "INFO"
+
+    @property
+    def worker_count(self) -> int:
+        """Analysis processes to run: the setting, or one a core less one and at least one."""
+        return self.workers or max(1, (os.cpu_count() or 2) - 1)
+
+
+class SettingsFile:
+    """One TOML file of settings.
+
+    Args:
+        path: The file; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.warnings: list[str] = []
+        self._aside: dict[str, Any] = {}
+        self.values = self._load()
+
+    def _load(self) -> Settings:
+        try:
+            table = tomllib.loads(self._path.read_text("utf-8"))
+        except FileNotFoundError:
+            return Settings()
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            spare = self._path.with_suffix(".toml.bad")
+            os.replace(self._path, spare)
+            self._warn(f"The settings {self._path} cannot be read ({error}): moved to {spare}.")
+            return Settings()
+        aside = table.pop(_ASIDE, {})
+        self._aside = aside if isinstance(aside, dict) else {_ASIDE: aside}
+        good: dict[str, Any] = {}
+        for key, value in table.items():
+            try:
+                good[key] = parse(key, value)
+            except UserError as error:
+                self._aside[key] = value
+                self._warn(f"{self._path}: {error} It is kept aside and the default is used.")
+        return Settings(**good)
+
+    def _warn(self, text: str) -> None:
+        _log.warning(text)
+        self.warnings.append(text)
+
+    def set(self, key: str, value: Any) -> Settings:
+        """Changes one setting and saves.
+
+        Raises:
+            UserError: An unknown key or a value out of its bounds.
+        """
+        return self.replace(self.values.model_copy(update={key: parse(key, value)}))
+
+    def reset(self, key: str) -> Settings:
+        """Gives one setting its default again and saves."""
+        return self.set(key, _field(key).default)
+
+    def replace(self, values: Settings) -> Settings:
+        """Saves all settings in one step: the old file or the new one, never half of one."""
+        self.values = values
+        table = values.model_dump(mode="json", exclude_defaults=True)
+        if self._aside:
+            table[_ASIDE] = self._aside
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".settings-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                tomli_w.dump(table, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name, self._path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return values
+
+
+def parse(key: str, value: Any) -> Any:
+    """A setting's value from TOML or from words typed on a command line.
+
+    Raises:
+        UserError: An unknown key or a value out of its bounds.
+    """
+    declared = _field(key)
+    annotation: Any = Annotated[declared.annotation, declared]
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    if isinstance(value, str) and declared.annotation == tuple[str, ...]:
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        what = error.errors()[0]["msg"]
+        raise UserError(f'The setting "{key}" cannot be {value!r}: {what}.') from error
+
+
+def _field(key: str) -> Any:
+    try:
+        return Settings.model_fields[key]
+    except KeyError:
+        known = ", ".join(sorted(Settings.model_fields))
+        raise UserError(f'There is no setting "{key}". The settings are: {known}.') from None

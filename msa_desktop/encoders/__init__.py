@@ -1,0 +1,1 @@
+"""Sound to vector and labels: one drop-in file an encoder."""

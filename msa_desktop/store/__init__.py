@@ -1,0 +1,1 @@
+"""SQLite is the truth; FAISS is a cache of it."""

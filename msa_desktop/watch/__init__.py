@@ -1,0 +1,1 @@
+"""Folders to file stamps: walking them, and hearing of changes."""

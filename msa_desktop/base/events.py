@@ -62,6 +62,13 @@ class AnalysisProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class PeaksReady:
+    """The waveform that was asked for is stored."""
+
+    id: TrackId
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for the person: a warning or an error that belongs to no single call."""
 
@@ -69,7 +76,7 @@ class Notice:
     is_error: bool = False
 
 
-Event = TracksChanged | RootsChanged | ScanProgress | AnalysisProgress | Notice
+Event = TracksChanged | RootsChanged | ScanProgress | AnalysisProgress | PeaksReady | Notice
 
 
 class EventBus:

@@ -26,3 +26,7 @@ class CancelToken:
         """Raises `Cancelled` if the job was asked to end."""
         if self._event.is_set():
             raise Cancelled
+
+    def wait(self) -> None:
+        """Returns when the job was asked to end."""
+        self._event.wait()

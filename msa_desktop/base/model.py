@@ -152,6 +152,26 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """The pieces of a track an encoder listens to, spread evenly over it.
+
+    Attributes:
+        sample_rate: Hz; the windows are mono.
+        seconds: Length of one window.
+        count: How many windows at most; a short track yields fewer.
+    """
+
+    sample_rate: int
+    seconds: float
+    count: int
+
+    @property
+    def samples(self) -> int:
+        """Length of one window in samples."""
+        return round(self.seconds * self.sample_rate)
+
+
+@dataclass(frozen=True, slots=True)
 class Embedding:
     """What one encoder heard in one track.
 

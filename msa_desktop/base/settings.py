@@ -163,7 +163,7 @@ class SettingsFile:
 
     def reset(self, key: str) -> Settings:
         """Gives one setting its default again and saves."""
-        return self.set(key, _field(key).default)
+        return self.set(key, declared(key).default)
 
     def replace(self, values: Settings) -> Settings:
         """Saves all settings in one step: the old file or the new one, never half of one."""
@@ -191,10 +191,10 @@ def parse(key: str, value: Any) -> Any:
     Raises:
         UserError: An unknown key or a value out of its bounds.
     """
-    declared = _field(key)
-    annotation: Any = Annotated[declared.annotation, declared]
+    field = declared(key)
+    annotation: Any = Annotated[field.annotation, field]
     adapter: TypeAdapter[Any] = TypeAdapter(annotation)
-    if isinstance(value, str) and declared.annotation == tuple[str, ...]:
+    if isinstance(value, str) and field.annotation == tuple[str, ...]:
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
         return adapter.validate_python(value)
@@ -203,7 +203,12 @@ def parse(key: str, value: Any) -> Any:
         raise UserError(f'The setting "{key}" cannot be {value!r}: {what}.') from error
 
 
-def _field(key: str) -> Any:
+def declared(key: str) -> Any:
+    """One setting's declaration (pydantic's FieldInfo).
+
+    Raises:
+        UserError: There is no such setting.
+    """
     try:
         return Settings.model_fields[key]
     except KeyError:

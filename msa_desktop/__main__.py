@@ -1,0 +1,47 @@
+"""The program's entry: the commands of `cli`, and the window as one more of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from pathlib import Path
+
+import click
+
+from msa_desktop.cli import _main
+from msa_desktop.cli._base import open_app, standard_options
+
+
+@_main.group.command("window")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False))
+@click.option(
+    "--draw",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the window into this PNG file instead of opening it.",
+)
+@click.option("--size", default="1280x800", help="With --draw: width x height in pixels.")
+@click.option("--theme", type=click.Choice(["light", "dark"]), help="With --draw: the colours.")
+@standard_options
+def window(folder: str | None, draw: Path | None, size: str, theme: str | None) -> None:
+    """Opens the window; FOLDER is added to the library first."""
+    # Qt is loaded by this command alone.
+    from msa_desktop.ui import main as ui  # noqa: PLC0415
+
+    app = open_app()
+    if draw is None:
+        sys.exit(ui.run(app, folder))
+    width, _, height = size.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise click.BadParameter("the size is width x height, such as 1280x800")
+    ui.draw(app, draw, (int(width), int(height)), theme)
+    click.echo(f"The window's picture: {draw}")
+
+
+def main() -> None:
+    """Runs the program."""
+    multiprocessing.freeze_support()  # a frozen program starts its workers with itself
+    _main.run()
+
+
+if __name__ == "__main__":
+    main()

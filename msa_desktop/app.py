@@ -1,0 +1,136 @@
+"""The composition root: builds every service from the settings. Knows no Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from types import TracebackType
+
+import filelock
+
+from msa_desktop import encoders
+from msa_desktop.analysis.pool import Pool
+from msa_desktop.analysis.worker import Outcome
+from msa_desktop.base import log, plugins, vocabulary
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.events import EventBus, Notice
+from msa_desktop.base.paths import DataPaths, resources
+from msa_desktop.base.settings import Settings, SettingsFile
+from msa_desktop.services.doctor import Doctor
+from msa_desktop.services.intake import EncoderFacts
+from msa_desktop.services.library import Library
+from msa_desktop.services.search import Search
+from msa_desktop.store.db import Database
+from msa_desktop.store.tracks import TrackReader
+from msa_desktop.store.vectors import VectorIndex
+from msa_desktop.store.writer import Writer
+
+
+class App:
+    """Every service of the program over one data folder.
+
+    Reading needs no lock: `tracks` and `search` work beside a running program. The first use of
+    `library` makes this process the one that writes.
+
+    Args:
+        paths: The data folder's files.
+    """
+
+    def __init__(self, paths: DataPaths) -> None:
+        self.paths = paths
+        paths.root.mkdir(parents=True, exist_ok=True)
+        self.settings_file = SettingsFile(paths.settings)
+        log.set_up(paths.logs, self.settings.log_level)
+        self.events = EventBus()
+        self.encoders = tuple(
+            EncoderFacts(module.ID, module.VERSION, module.DIMENSION)
+            for module in plugins.load(encoders)
+        )
+        self._lock = filelock.FileLock(paths.lock, timeout=0)
+        self.database = Database(paths.database)
+        self.tracks = TrackReader(self.database)
+        self.vocabulary = vocabulary.load(resources() / "labels.toml")
+        self.search = Search(
+            self.tracks,
+            {
+                facts.id: VectorIndex(self.database, paths.indexes, facts.id, facts.version)
+                for facts in self.encoders
+            },
+            self.vocabulary,
+        )
+        self.doctor = Doctor(paths, self.database, self.search)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.settings_file.values
+
+    @cached_property
+    def writer(self) -> Writer:
+        """The one writer.
+
+        Raises:
+            UserError: Another process is it already.
+        """
+        try:
+            self._lock.acquire()
+        except filelock.Timeout:
+            raise UserError(
+                f"The program is already running on {self.paths.root}. Close its window or wait "
+                "for its scan, or use another data folder (--data-dir)."
+            ) from None
+        return Writer(self.database, on_error=self._write_failed)
+
+    @cached_property
+    def library(self) -> Library:
+        """Folders, scanning, watching and the analysis queue.
+
+        Raises:
+            UserError: Another process writes to this data folder.
+        """
+        return Library(
+            self.tracks,
+            self.writer,
+            self._make_pool,
+            self.events,
+            lambda: self.settings,
+            self.encoders,
+        )
+
+    def _make_pool(
+        self, on_outcome: Callable[[Outcome], None], on_error: Callable[[str], None]
+    ) -> Pool:
+        return Pool(
+            self.settings.worker_count,
+            self.settings.file_time_limit,
+            on_outcome,
+            on_error=on_error,
+            models=resources() / "models",
+        )
+
+    def _write_failed(self, error: Exception) -> None:
+        text = (
+            f"The library could not be written ({error}). The log in {self.paths.logs} says more."
+        )
+        self.events.publish(Notice(text, is_error=True))
+
+    def close(self) -> None:
+        """Ends the background work, writes what waits, and gives up the lock."""
+        if "library" in self.__dict__:
+            self.library.close()
+        if "writer" in self.__dict__:
+            self.writer.close()
+        self.search.save()
+        self.database.close()
+        self._lock.release()
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

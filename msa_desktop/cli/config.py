@@ -1,0 +1,41 @@
+"""msa-desktop config: the settings, as the settings dialog shows them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from msa_desktop.base.settings import Settings, SettingsFile, declared
+from msa_desktop.cli._base import data_paths, show, standard_options
+
+
+@click.command("config")
+@click.argument("key", required=False)
+@click.argument("value", required=False)
+@click.option("--reset", is_flag=True, help="Give KEY its default again.")
+@standard_options
+def command(key: str | None, value: str | None, reset: bool) -> None:
+    """Shows all settings, shows one (KEY), or changes one (KEY VALUE)."""
+    file = SettingsFile(data_paths().settings)
+    for warning in file.warnings:
+        click.echo(warning, err=True)
+    if key is None:
+        if reset:
+            raise click.UsageError("--reset needs the KEY of one setting.")
+        keys = list(Settings.model_fields)
+    else:
+        if value is not None:
+            file.set(key, value)
+        elif reset:
+            file.reset(key)
+        else:
+            declared(key)
+        keys = [key]
+    values: dict[str, Any] = file.values.model_dump(mode="json")
+    lines = []
+    for name in keys:
+        lines.append(f"{name} = {json.dumps(values[name])}")
+        lines.append(f"    {Settings.model_fields[name].description}")
+    show({name: values[name] for name in keys}, lines)

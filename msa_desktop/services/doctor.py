@@ -1,0 +1,109 @@
+"""Is everything as it should be? One check a thing that can be wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from msa_desktop import encoders
+from msa_desktop.base import plugins
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.paths import DataPaths, resources
+from msa_desktop.services.search import Search
+from msa_desktop.store.db import Database
+
+_LOW_DISK = 200_000_000  # bytes
+_INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
+_FEW_WATCHES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        name: What was looked at.
+        ok: Whether it is as it should be.
+        detail: What was found.
+        advice: What to do, where there is something to do.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+
+class Doctor:
+    """Examines one data folder and the system around it; changes nothing.
+
+    Args:
+        paths: The data folder's files.
+        database: The library.
+        search: Its vector indexes.
+    """
+
+    def __init__(self, paths: DataPaths, database: Database, search: Search) -> None:
+        self._paths = paths
+        self._database = database
+        self._search = search
+
+    def examine(self) -> list[Check]:
+        """Every check, in order."""
+        return [
+            self._database_check(),
+            *self._index_checks(),
+            *_model_checks(),
+            self._disk_check(),
+            *_watch_checks(),
+        ]
+
+    def _database_check(self) -> Check:
+        problems = self._database.check()
+        detail = " ".join(problems) or "whole, and every row belongs to a track"
+        return Check("database", not problems, detail)
+
+    def _index_checks(self) -> Iterator[Check]:
+        for encoder, problems, tracks in self._search.check():
+            detail = " ".join(problems) or f"agrees with the database ({tracks} tracks)"
+            advice = (
+                f"The index is only a cache: delete {self._paths.indexes} and it is made again."
+                if problems
+                else ""
+            )
+            yield Check(f"index {encoder}", not problems, detail, advice)
+
+    def _disk_check(self) -> Check:
+        free = shutil.disk_usage(self._paths.root).free
+        ok = free > _LOW_DISK
+        advice = "" if ok else "Make room, or move the data folder (--data-dir)."
+        return Check("disk", ok, f"{free / 1e9:.1f} GB free for the data folder", advice)
+
+
+def _model_checks() -> Iterator[Check]:
+    for module in plugins.load(encoders):
+        name = f"model {module.ID}"
+        try:
+            module.create(resources() / "models")
+        except UserError as error:
+            yield Check(name, False, str(error))
+        else:
+            yield Check(name, True, f"whole and ready (version {module.VERSION})")
+
+
+def _watch_checks() -> Iterator[Check]:
+    if not sys.platform.startswith("linux") or not _INOTIFY_LIMIT.exists():
+        return
+    limit = int(_INOTIFY_LIMIT.read_text())
+    ok = limit >= _FEW_WATCHES
+    advice = (
+        ""
+        if ok
+        else "Large libraries fall back to polling. To raise it: "
+        "sudo sysctl fs.inotify.max_user_watches=524288"
+    )
+    # A low limit costs speed, not correctness: folders without a watch are polled.
+    yield Check("folder watches", True, f"the system allows {limit}", advice)

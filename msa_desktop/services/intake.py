@@ -1,0 +1,237 @@
+"""Takes what the analysis found, stores it, and decides what each file needs next."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from msa_desktop.analysis.pool import Pool
+from msa_desktop.analysis.worker import Outcome, Task, Work
+from msa_desktop.base.events import EventBus, PeaksReady, TracksChanged
+from msa_desktop.base.model import Reading, TrackId, TrackState
+from msa_desktop.services.progress import ProgressCounter
+from msa_desktop.store import sounds, writes
+from msa_desktop.store.writer import Writer
+
+
+@dataclass(slots=True)
+class _Next:
+    """What follows once an outcome is committed."""
+
+    ended: TrackId | None = None
+    failed: bool = False
+    listen: Task | None = None
+    changed: set[TrackId] = field(default_factory=set)
+    peaks: TrackId | None = None
+
+    def end(self, track_id: TrackId, *, failed: bool = False) -> None:
+        """The track has come to its end, and shows differently."""
+        self.ended = track_id
+        self.failed = failed
+        self.changed.add(track_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFacts:
+    """What is known of an encoder without loading it."""
+
+    id: str
+    version: str
+    dimension: int
+
+
+class Intake:
+    """The way of a file through the analysis, one step an outcome.
+
+    A file is read (tags, length, sound id). Is its sound one the library already analysed, then
+    nothing is listened to again: the same file retagged keeps its analysis, a file that moved and
+    was retagged becomes the track that is missing elsewhere, and a second copy takes over the
+    first one's analysis. Everything else is listened to.
+
+    Args:
+        writer: The one writer.
+        pool: The worker processes.
+        events: Where changes are told.
+        encoders: The encoders every track is to be heard by.
+        counter: Counts files to their end.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        pool: Pool,
+        events: EventBus,
+        encoders: tuple[EncoderFacts, ...],
+        counter: ProgressCounter,
+    ) -> None:
+        self._writer = writer
+        self._events = events
+        self._encoders = encoders
+        self._counter = counter
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._again: set[TrackId] = set()
+        self._missing: set[TrackId] = set()
+        self._may_be_missing: set[TrackId] = set()
+        self._failure_listeners: list[Callable[[TrackId], None]] = []
+        self.adopted = 0
+
+    def queue(self, jobs: Iterable[tuple[TrackId, str]], work: Work = Work.READ) -> None:
+        """Hands (id, path) pairs to the worker processes."""
+        jobs = list(jobs)
+        self._counter.waiting(track_id for track_id, _ in jobs)
+        for track_id, path in jobs:
+            self._pool.submit(Task(track_id, path, work))
+
+    def queue_again(self, jobs: Iterable[tuple[TrackId, str]]) -> None:
+        """The same, but known sounds are listened to all the same: the person asked for it."""
+        jobs = list(jobs)
+        with self._lock:
+            self._again.update(track_id for track_id, _ in jobs)
+        self.queue(jobs)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no missing track waits for the newcomers to be read."""
+        with self._lock:
+            return not self._missing
+
+    def on_failure(self, told: Callable[[TrackId], None]) -> Callable[[], None]:
+        """Calls `told` with each track that fails from now on; returns what ends that."""
+        with self._lock:
+            self._failure_listeners.append(told)
+
+        def end() -> None:
+            with self._lock:
+                self._failure_listeners.remove(told)
+
+        return end
+
+    def hold_missing(self, missing: Iterable[TrackId], newcomers: Iterable[TrackId]) -> None:
+        """Removes missing tracks, but not before every newcomer was read.
+
+        One of the newcomers may turn out to be a missing track that was moved and changed.
+        """
+        with self._lock:
+            self._missing.update(missing)
+            if self._missing:
+                self._may_be_missing.update(newcomers)
+        self._writer.post(self._remove_missing_when_sure, self._tell_removed)
+
+    def forget(self, ids: Iterable[TrackId]) -> None:
+        """These tracks were removed from the library."""
+        ids = list(ids)
+        self._counter.dropped(ids)
+        with self._lock:
+            self._missing.difference_update(ids)
+            self._may_be_missing.difference_update(ids)
+
+    def take(self, outcome: Outcome) -> None:
+        """Stores one outcome; called from the pool's supervisor thread."""
+        following = _Next()
+
+        def store(connection: sqlite3.Connection) -> None:
+            self._store(connection, outcome, following)
+
+        def committed() -> None:
+            self._go_on(outcome, following)
+
+        self._writer.post(store, committed)
+
+    def _store(self, connection: sqlite3.Connection, outcome: Outcome, following: _Next) -> None:
+        task = outcome.task
+        track_id = task.track_id
+        state = sounds.state_of(connection, track_id)
+        if state is None:
+            return  # removed from the library meanwhile
+        if task.work is Work.PEAKS:
+            if outcome.peaks is not None:
+                writes.store_peaks(connection, track_id, outcome.peaks)
+            following.peaks = track_id
+        elif outcome.gone and not os.path.isdir(sounds.root_of(connection, track_id)):
+            pass  # the whole disk went away: its tracks wait for it as they are
+        elif outcome.failure is not None:
+            writes.store_failure(connection, track_id, outcome.failure)
+            following.end(track_id, failed=True)
+        elif outcome.reading is not None:
+            self._store_reading(connection, task, outcome.reading, following)
+        elif state is TrackState.NEW:
+            pass  # the file changed while it was listened to: it is read again first
+        else:
+            writes.store_analysis(connection, track_id, outcome.embeddings)
+            following.end(track_id)
+
+    def _store_reading(
+        self, connection: sqlite3.Connection, task: Task, reading: Reading, following: _Next
+    ) -> None:
+        track_id = task.track_id
+        state = writes.store_reading(connection, track_id, reading)
+        following.end(track_id)
+        with self._lock:
+            again = track_id in self._again
+            self._again.discard(track_id)
+        if not again:
+            if state is TrackState.ANALYSED and self._heard(connection, track_id):
+                return
+            twins = sounds.twins(connection, track_id)
+            twins = [twin for twin in twins if self._heard(connection, twin)]
+            with self._lock:
+                lost = next((twin for twin in twins if twin in self._missing), None)
+            if lost is not None:
+                sounds.adopt(connection, lost, track_id)
+                writes.store_reading(connection, lost, reading)
+                following.changed.add(lost)
+                with self._lock:
+                    self._missing.discard(lost)
+                    self.adopted += 1
+                return
+            if twins:
+                sounds.copy_analysis(connection, twins[0], track_id)
+                return
+        writes.requeue(connection, [track_id])
+        following.ended = None
+        following.listen = Task(track_id, task.path, Work.LISTEN)
+
+    def _heard(self, connection: sqlite3.Connection, track_id: TrackId) -> bool:
+        wanted = ((encoder.id, encoder.version) for encoder in self._encoders)
+        return sounds.heard_by(connection, track_id, wanted)
+
+    def _go_on(self, outcome: Outcome, following: _Next) -> None:
+        task = outcome.task
+        if following.listen is not None:
+            self._pool.submit(following.listen)
+        if following.failed:
+            with self._lock:
+                listeners = list(self._failure_listeners)
+            for told in listeners:
+                told(task.track_id)
+        if following.ended is not None:
+            self._counter.finished(following.ended, failed=following.failed)
+        elif following.listen is None and task.work is not Work.PEAKS:
+            self._counter.dropped([task.track_id])
+        if following.changed:
+            # Only a reading changes what a list is sorted and filtered by.
+            structure = task.work is Work.READ or following.failed
+            self._events.publish(TracksChanged(frozenset(following.changed), structure))
+        if following.peaks is not None:
+            self._events.publish(PeaksReady(following.peaks))
+        if task.work is Work.READ:
+            with self._lock:
+                self._may_be_missing.discard(task.track_id)
+                sure = bool(self._missing) and not self._may_be_missing
+            if sure:
+                self._writer.post(self._remove_missing_when_sure, self._tell_removed)
+
+    def _remove_missing_when_sure(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._may_be_missing:
+                return
+            gone, self._missing = self._missing, set()
+        writes.remove_tracks(connection, gone)
+        self._counter.dropped(gone)
+
+    def _tell_removed(self) -> None:
+        self._events.publish(TracksChanged(frozenset()))

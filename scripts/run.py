@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Installs the program beside its source and opens it: python3 scripts/run.py [FOLDER].
+
+FOLDER is the music to listen to; without it a small demo library is made and opened. Without a
+display, or with --headless, the same job is done in the terminal: scan, a table of similar tracks,
+and a picture of the window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import _environment as environment
+
+sys.path.insert(0, str(environment.PROJECT))
+from msa_desktop.base.formats import is_audio_name
+
+_DEMO_STATE = environment.VENV / "demo-state"
+
+
+def main() -> int:
+    """Runs the program; returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="a music folder")
+    parser.add_argument("--headless", action="store_true", help="no window: a table and a picture")
+    parser.add_argument("--data-dir", type=Path, help="where the program keeps its state")
+    args = parser.parse_args()
+    if args.folder is not None and not args.folder.is_dir():
+        print(f"{args.folder} is not a folder.", file=sys.stderr)
+        return 2
+    try:
+        python = environment.ensure()
+    except environment.SetupFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    missing = environment.ensure_system_libraries()
+    headless = args.headless
+    if not headless and not _has_display():
+        print("There is no display: doing the same in the terminal.", file=sys.stderr)
+        headless = True
+    if missing and not headless:
+        return 1
+    # The demo has a state of its own, so that it never mixes with the person's library.
+    data_dir = args.data_dir or (_DEMO_STATE if args.folder is None else None)
+    program = [str(python), "-m", "msa_desktop"]
+    if data_dir is not None:
+        program += ["--data-dir", str(data_dir.resolve())]
+    folder = args.folder or _demo(program)
+    if headless:
+        return _in_terminal(program, folder.resolve())
+    return subprocess.run([*program, "window", str(folder.resolve())], check=False).returncode
+
+
+def _has_display() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _demo(program: list[str]) -> Path:
+    folder = environment.VENV / "demo-music"
+    subprocess.run([*program, "demo", str(folder)], stdout=sys.stderr, check=True)
+    return folder
+
+
+def _in_terminal(program: list[str], folder: Path) -> int:
+    scan = subprocess.run(
+        [*program, "scan", str(folder), "--json"], stdout=subprocess.PIPE, check=False
+    )
+    if not scan.stdout:
+        return scan.returncode
+    report = json.loads(scan.stdout)
+    print(
+        f"Scanned {folder}: {report['added']} added, {report['updated']} updated, "
+        f"{report['unchanged']} unchanged, {len(report['failed'])} failed, "
+        f"in {report['seconds']:.1f} s."
+    )
+    for problem in report["failed"]:
+        print(f"  {problem['path']}: {problem['reason']}")
+    failed = {problem["path"] for problem in report["failed"]}
+    heard = [path for path in _audio_files(folder) if path not in failed]
+    if not heard:
+        print("There is no music here that could be analysed.")
+        return 1
+    print(f"\nSimilar to {heard[0]}:", flush=True)
+    similar = subprocess.run([*program, "similar", heard[0], "-k", "8"], check=False)
+    picture = Path.cwd() / "msa-desktop.png"
+    drawn = subprocess.run([*program, "window", "--draw", str(picture)], check=False)
+    return scan.returncode or similar.returncode or drawn.returncode
+
+
+def _audio_files(folder: Path) -> list[str]:
+    walked = os.walk(folder)
+    return sorted(
+        str(Path(base, name)) for base, _, names in walked for name in names if is_audio_name(name)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

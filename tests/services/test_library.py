@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from msa_desktop.app import App
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.events import AnalysisProgress, Event, PeaksReady
+from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.model import TrackState
+from msa_desktop.base.paths import DataPaths
+from msa_desktop.store.tracks import TrackQuery
+from tests.support import write_wav
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[App]:
+    with App(DataPaths(tmp_path / "state")) as app:
+        yield app
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for n in range(3):
+        write_wav(folder / f"{n}.wav", 5, pitch=200 + 50 * n)
+    return folder
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def test_the_background_scans_watches_and_listens(app: App, music: Path) -> None:
+    app.library.start()
+    app.library.add_root(str(music))
+    until(lambda: app.tracks.counts().analysed == 3)
+    write_wav(music / "new.wav", 5, pitch=600)
+    until(lambda: app.tracks.counts().analysed == 4)
+    (music / "0.wav").rename(music / "renamed.wav")
+    (music / "1.wav").unlink()
+    until(lambda: app.tracks.counts().tracks == 3)
+    assert app.tracks.by_path(str(music / "renamed.wav")) is not None
+    assert app.tracks.counts().analysed == 3
+
+
+def test_a_renamed_file_keeps_its_track(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    before = app.tracks.by_path(str(music / "0.wav"))
+    assert before is not None
+    (music / "0.wav").rename(music / "other.wav")
+    assert app.library.scan([]).moved == 1
+    after = app.tracks.by_path(str(music / "other.wav"))
+    assert after is not None
+    assert (after.id, after.state, after.added_at) == (
+        before.id,
+        TrackState.ANALYSED,
+        before.added_at,
+    )
+
+
+def test_moved_and_changed_is_the_same_track(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    before = app.tracks.by_path(str(music / "0.wav"))
+    assert before is not None
+    # The same sound in a file of another size, place and time, as a tagger leaves it.
+    content = (music / "0.wav").read_bytes()
+    (music / "0.wav").unlink()
+    (music / "sub").mkdir()
+    (music / "sub" / "tagged.wav").write_bytes(content + b"LIST\x04\x00\x00\x00INFO")
+    report = app.library.scan([])
+    assert (report.moved, report.added, report.removed) == (1, 0, 0)
+    after = app.tracks.by_path(str(music / "sub" / "tagged.wav"))
+    assert after is not None
+    assert (after.id, after.state) == (before.id, TrackState.ANALYSED)
+
+
+def test_a_copy_shares_the_analysis(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    shutil.copy(music / "0.wav", music / "copy.wav")
+    assert app.library.scan([]).added == 1
+    copy, first = (app.tracks.by_path(str(music / name)) for name in ("copy.wav", "0.wav"))
+    assert copy is not None
+    assert first is not None
+    assert copy.state is TrackState.ANALYSED
+    hits = app.search.similar(copy.id, 1)
+    assert hits[0].track.id == first.id
+    assert hits[0].score == pytest.approx(1.0, abs=1e-3)
+
+
+def test_a_replaced_file_is_heard_anew(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    track = app.tracks.by_path(str(music / "0.wav"))
+    assert track is not None
+    encoder = app.encoders[0]
+    before = app.tracks.vector(track.id, encoder.id, encoder.version)
+    write_wav(music / "0.wav", 7, pitch=900)
+    assert app.library.scan([]).updated == 1
+    after = app.tracks.vector(track.id, encoder.id, encoder.version)
+    assert before is not None
+    assert after is not None
+    assert abs(before - after).max() > 0.01
+
+
+def test_analyse_again_listens_again(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    ids = app.tracks.ids(TrackQuery())
+    app.library.analyse_again([int(i) for i in ids])
+    assert app.tracks.counts().analysed < 3
+    until(lambda: app.tracks.counts().analysed == 3)
+
+
+def test_a_failed_file_is_tried_again_when_asked(app: App, music: Path) -> None:
+    (music / "bad.wav").write_bytes(b"not music at all")
+    report = app.library.scan([str(music)])
+    assert [Path(path).name for path, _ in report.failed] == ["bad.wav"]
+    assert app.library.scan([]).failed == ()
+    bad = app.tracks.by_path(str(music / "bad.wav"))
+    assert bad is not None
+    app.library.analyse_again([bad.id])
+    until(lambda: app.library.progress().failed == 1)
+    assert app.tracks.counts().failed == 1
+
+
+def test_a_cancelled_scan_is_taken_up_again(app: App, music: Path) -> None:
+    for n in range(10, 30):
+        write_wav(music / f"{n}.wav", 5, pitch=200 + 20 * n)
+    cancel = CancelToken()
+
+    def stop_early(event: Event) -> None:
+        if isinstance(event, AnalysisProgress) and event.done >= 2:
+            cancel.cancel()
+
+    app.events.subscribe(stop_early)
+    assert app.library.scan([str(music)], cancel).cancelled
+    counts = app.tracks.counts()
+    assert counts.tracks == 23
+    assert counts.analysed < 23
+    report = app.library.scan([])
+    assert not report.cancelled
+    assert app.tracks.counts().analysed == 23
+
+
+def test_pause_and_resume(app: App, music: Path) -> None:
+    app.library.pause()
+    done = threading.Thread(target=app.library.scan, args=([str(music)],))
+    done.start()
+    until(lambda: app.tracks.counts().tracks == 3)
+    time.sleep(0.5)
+    assert app.tracks.counts().analysed == 0
+    assert app.library.paused
+    app.library.resume()
+    done.join(60)
+    assert app.tracks.counts().analysed == 3
+
+
+def test_a_removed_root_takes_its_tracks_along(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    app.library.remove_root(app.library.roots()[0].id)
+    assert app.tracks.counts().tracks == 0
+    assert sorted(path.name for path in music.iterdir()) == ["0.wav", "1.wav", "2.wav"]
+
+
+def test_roots_inside_each_other(app: App, music: Path) -> None:
+    inner = music / "inner"
+    inner.mkdir()
+    write_wav(inner / "deep.wav", 5, pitch=700)
+    app.library.scan([str(inner)])
+    track = app.tracks.by_path(str(inner / "deep.wav"))
+    assert track is not None
+    report = app.library.scan([str(music)])
+    assert (report.added, report.unchanged) == (3, 1)
+    assert [root.path for root in app.library.roots()] == [str(music)]
+    again = app.tracks.by_path(str(inner / "deep.wav"))
+    assert again is not None
+    assert again.id == track.id
+    with pytest.raises(UserError, match="already in the library"):
+        app.library.add_root(str(inner))
+    assert app.library.scan([str(inner)]).unchanged == 1
+
+
+def test_one_writer_at_a_time(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    with App(app.paths) as other:
+        assert other.tracks.counts().tracks == 3
+        with pytest.raises(UserError, match="already running"):
+            _ = other.library
+
+
+def test_the_waveform_comes_when_asked_for(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    track = app.tracks.by_path(str(music / "0.wav"))
+    assert track is not None
+    ready = threading.Event()
+
+    def listen(event: Event) -> None:
+        if event == PeaksReady(track.id):
+            ready.set()
+
+    app.events.subscribe(listen)
+    app.library.request_peaks(track.id)
+    assert ready.wait(60)
+    assert app.tracks.peaks(track.id)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of any bytes are POSIX's")
+def test_a_name_that_is_not_text(app: App, music: Path) -> None:
+    name = os.fsdecode(os.fsencode(str(music)) + b"/\xff\xfe caf\xe9.wav")
+    (music / "0.wav").rename(name)
+    assert app.library.scan([str(music)]).failed == ()
+    track = app.tracks.by_path(name)
+    assert track is not None
+    assert track.state is TrackState.ANALYSED
+    assert track.title == "\ufffd\ufffd caf\ufffd"

@@ -1,0 +1,43 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from msa_desktop.base.model import FloatArray
+from msa_desktop.services.demo import make_demo
+from tests.support import Program
+
+
+@pytest.fixture(scope="session")
+def demo_library(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of the demo library, made once for all test processes. Read only, please."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder = shared / "demo-library"
+    with FileLock(shared / "demo-library.lock"):
+        make_demo(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sweep() -> Callable[..., FloatArray]:
+    """Makes a tone that rises by 20 Hz a second from 300 Hz, so a piece of it tells its time."""
+    import numpy as np
+
+    def make(seconds: float, rate: int = 44_100, channels: int = 2) -> FloatArray:
+        time = np.arange(round(seconds * rate)) / rate
+        tone = 0.5 * np.sin(2 * np.pi * (300 * time + 10 * time**2))
+        return np.tile(tone.astype(np.float32), (channels, 1))
+
+    return make
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    """The program's command line on an empty data folder."""
+    return Program(tmp_path / "state")

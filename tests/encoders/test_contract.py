@@ -1,0 +1,119 @@
+"""What every encoder must do. A new encoder is tested here without a line being added."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from msa_desktop import encoders
+from msa_desktop.base import plugins, vocabulary
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.model import FloatArray
+from msa_desktop.base.paths import resources
+from msa_desktop.encoders._base import MANIFEST, Encoder, EncoderModule
+
+MODULES = [cast(EncoderModule, module) for module in plugins.load(encoders)]
+MODELS = resources() / "models"
+SOURCES = vocabulary.load(resources() / "labels.toml").sources
+
+
+@pytest.fixture(scope="module", params=MODULES, ids=lambda module: module.ID)
+def module(request: pytest.FixtureRequest) -> EncoderModule:
+    return cast(EncoderModule, request.param)
+
+
+@pytest.fixture(scope="module")
+def encoder(module: EncoderModule) -> Encoder:
+    return module.create(MODELS)
+
+
+def noise(module: EncoderModule, count: int) -> FloatArray:
+    shape = (count, module.SPEC.samples)
+    return 0.1 * np.random.default_rng(5).standard_normal(shape, np.float32)
+
+
+def test_ids_are_different() -> None:
+    assert len({module.ID for module in MODULES}) == len(MODULES) > 0
+
+
+def test_the_facts(module: EncoderModule) -> None:
+    assert module.ID
+    assert module.VERSION
+    assert module.DIMENSION > 0
+    assert module.SPEC.count > 0
+    assert module.SPEC.samples > 0
+    assert set(module.LABEL_SOURCES) <= set(SOURCES)
+
+
+def test_reading_the_facts_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from msa_desktop import encoders; from msa_desktop.base import plugins;"
+        "plugins.load(encoders);"
+        "print(*{'onnxruntime', 'torch', 'transformers', 'librosa'} & set(sys.modules))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert ran.stdout.strip() == ""
+
+
+def test_the_embedding(module: EncoderModule, encoder: Encoder) -> None:
+    heard = encoder.embed(noise(module, 3))
+    assert (heard.encoder, heard.version) == (module.ID, module.VERSION)
+    assert heard.vector.shape == (module.DIMENSION,)
+    assert heard.vector.dtype == np.float32
+    assert np.isfinite(heard.vector).all()
+    assert set(heard.labels) == set(module.LABEL_SOURCES)
+    for source, scores in heard.labels.items():
+        assert scores.shape == (len(SOURCES[source].labels),)
+        assert scores.dtype == np.float32
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_the_same_sound_gives_the_same_vector(module: EncoderModule, encoder: Encoder) -> None:
+    windows = noise(module, 2)
+    assert np.array_equal(encoder.embed(windows).vector, encoder.embed(windows).vector)
+
+
+def test_other_sound_gives_another_vector(module: EncoderModule, encoder: Encoder) -> None:
+    hum = np.sin(np.arange(module.SPEC.samples) * 0.1).astype(np.float32)[np.newaxis]
+    one, other = encoder.embed(noise(module, 1)).vector, encoder.embed(hum).vector
+    assert np.corrcoef(one, other)[0, 1] < 0.95
+
+
+def test_the_order_of_the_windows_does_not_matter(module: EncoderModule, encoder: Encoder) -> None:
+    windows = noise(module, 3)
+    one, other = encoder.embed(windows), encoder.embed(windows[::-1])
+    np.testing.assert_allclose(one.vector, other.vector, atol=1e-4)
+
+
+def test_silence_is_listened_to(module: EncoderModule, encoder: Encoder) -> None:
+    assert np.isfinite(encoder.embed(0 * noise(module, 1)).vector).all()
+
+
+def test_damaged_models_are_refused(module: EncoderModule, tmp_path: Path) -> None:
+    whole = MODELS / module.ID
+    tables = tomllib.loads((whole / MANIFEST).read_text("utf-8"))
+    names = [table["file"] for table in tables.values() if isinstance(table, dict)]
+    assert names
+    for name in names:
+        models = tmp_path / name
+        shutil.copytree(whole, models / module.ID)
+        path = models / module.ID / name
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=name):
+            module.create(models)
+
+
+def test_missing_models_are_refused(module: EncoderModule, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=module.ID):
+        module.create(tmp_path)

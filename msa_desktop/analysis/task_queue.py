@@ -1,0 +1,94 @@
+"""The order in which files are worked on."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from msa_desktop.analysis.worker import Task, Work
+from msa_desktop.base.model import TrackId
+
+_Key = tuple[TrackId, Work]
+
+
+class TaskQueue:
+    """Urgent tasks first, then those that read, those that listen, those that draw waveforms.
+
+    Within each, first come, first served. Holds one task at most for one work on one track.
+    Thread-safe; every operation takes the same time however long the queue is.
+
+    Attributes:
+        paused: Gives out urgent waveforms only: the person plays that file now.
+    """
+
+    def __init__(self) -> None:
+        self.paused = False
+        self._lock = threading.Lock()
+        self._urgent: OrderedDict[_Key, Task] = OrderedDict()
+        self._waiting: dict[Work, OrderedDict[_Key, Task]] = {work: OrderedDict() for work in Work}
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(map(len, self._queues()))
+
+    def put(self, task: Task, *, urgent: bool = False) -> None:
+        """Adds a task at the end of its kind, or in place of one for the same work and track."""
+        key = (task.track_id, task.work)
+        with self._lock:
+            if urgent or key in self._urgent:
+                self._waiting[task.work].pop(key, None)
+                self._urgent[key] = task
+            else:
+                self._waiting[task.work][key] = task
+
+    def put_back(self, task: Task) -> None:
+        """Makes a task the very next one, unless a newer one for the same work waits."""
+        key = (task.track_id, task.work)
+        with self._lock:
+            newer = self._waiting[task.work].pop(key, task)
+            self._urgent.setdefault(key, newer)
+            self._urgent.move_to_end(key, last=False)
+
+    def prioritise(self, track_id: TrackId) -> None:
+        """Everything that waits for this track goes before all else."""
+        with self._lock:
+            for work in reversed(Work):
+                key = (track_id, work)
+                task = self._waiting[work].pop(key, None)
+                if task is not None:
+                    self._urgent[key] = task
+                if key in self._urgent:
+                    self._urgent.move_to_end(key, last=False)
+
+    def take(self) -> Task | None:
+        """The next task, no longer in the queue; None where there is nothing to do."""
+        with self._lock:
+            if self.paused:
+                key = next((key for key in self._urgent if _runs_in_pause(key)), None)
+                return self._urgent.pop(key) if key is not None else None
+            for queue in self._queues():
+                if queue:
+                    return queue.popitem(last=False)[1]
+            return None
+
+    def takeable(self) -> int:
+        """How many times `take` would give a task now."""
+        if not self.paused:
+            return len(self)
+        with self._lock:
+            return sum(map(_runs_in_pause, self._urgent))
+
+    def clear(self) -> list[Task]:
+        """Drops every task and returns them in their order."""
+        with self._lock:
+            dropped = [task for queue in self._queues() for task in queue.values()]
+            for queue in self._queues():
+                queue.clear()
+        return dropped
+
+    def _queues(self) -> tuple[OrderedDict[_Key, Task], ...]:
+        return (self._urgent, *self._waiting.values())
+
+
+def _runs_in_pause(key: _Key) -> bool:
+    return key[1] is Work.PEAKS

@@ -1,0 +1,219 @@
+"""A worker process: takes one task after another and answers each, whatever the file holds.
+
+Imported by the program itself for its messages, so nothing here may load FFmpeg, an encoder or
+even numpy: `features`, loaded inside the process, does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msa_desktop.base.errors import UserError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from msa_desktop.analysis.features import Features
+    from msa_desktop.base.model import Embedding, Reading, TrackId
+
+_NICENESS = 10  # the desktop stays smooth, and the analysis still gets every idle moment
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+# The disk or share went away under the program: this says nothing of the file itself.
+_DISK_GONE = frozenset(
+    getattr(errno, name)
+    for name in ("ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT")
+    if hasattr(errno, name)
+)
+
+
+class Work(StrEnum):
+    """What is to be done with a file; in the order in which the pool prefers them."""
+
+    READ = "read"  # tags, length, sound id
+    LISTEN = "listen"  # every encoder's embedding
+    PEAKS = "peaks"  # the waveform the player draws
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One piece of work on one file."""
+
+    track_id: TrackId
+    path: str
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended: with the one thing it was to find out, or with a failure.
+
+    Attributes:
+        reading: Of Work.READ.
+        embeddings: Of Work.LISTEN; one an encoder.
+        peaks: Of Work.PEAKS.
+        failure: A sentence for the person, or None.
+        gone: The failure is that the file, or the disk it is on, was not there.
+        seconds: Wall time.
+        cpu_seconds: The worker process's time, all its threads.
+    """
+
+    task: Task
+    reading: Reading | None = None
+    embeddings: tuple[Embedding, ...] = ()
+    peaks: bytes | None = None
+    failure: str | None = None
+    gone: bool = False
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+class Signal(Enum):
+    """What a worker tells the pool besides its answers."""
+
+    READY = 1  # the process is up
+    STARTED = 2  # the encoders are loaded; the file's own time begins
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A worker's answer. `trace` is not empty where the program itself is at fault."""
+
+    outcome: Outcome
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The worker cannot work at all, whatever the file: a model or a library does not load."""
+
+    reason: str
+    trace: str
+
+
+def main(connection: Connection[Any, Any], models: str) -> None:
+    """The process's life: answers tasks until the pool closes the connection.
+
+    Args:
+        connection: Tasks come in; `Signal`, `Finished` and `Broken` go out.
+        models: The folder of the encoders' models.
+    """
+    _settle_in()
+    try:
+        # Heavy (FFmpeg, encoders), and only ever wanted in this process.
+        from msa_desktop.analysis.features import Features  # noqa: PLC0415
+
+        features = Features(Path(models))
+        connection.send(Signal.READY)
+        while True:
+            task: Task = connection.recv()
+            features.prepare(task.work)
+            connection.send(Signal.STARTED)
+            connection.send(_work(features, task))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the pool has no more work, or is gone
+    except UserError as error:
+        connection.send(Broken(str(error), ""))
+    except Exception as error:
+        connection.send(Broken(f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+
+def _settle_in() -> None:
+    """Makes the process a modest one that never outlives the program."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="parent watch", daemon=True).start()
+    if sys.platform == "linux":
+        # Works even while native code hangs and holds the interpreter's lock. The kernel sends it
+        # when the THREAD that started this process ends: the pool's supervisor, which ends last.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Ctrl-C and a closed terminal go to the whole process group; the program decides what follows.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "win32":
+        import psutil  # noqa: PLC0415 - start-up cost; the other platforms do without it
+
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        os.nice(_NICENESS)
+    # One thread a process: the pool already keeps every core busy that it may. OpenBLAS reads this
+    # when numpy is first imported, which is why this module does not import it.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    # Standard output may be one JSON document; whatever a native library prints is no part of it.
+    if sys.stdout is not None and sys.stderr is not None:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    """Ends this process at once, whatever it is doing, when the program has ended."""
+    parent.join()
+    os._exit(1)
+
+
+def _work(features: Features, task: Task) -> Finished:
+    """Does one task. Never raises: every fault of the file becomes a sentence."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    trace = ""
+    try:
+        outcome = features.run(task)
+    except (UserError, OSError, MemoryError) as error:
+        outcome = _failed(task, error)
+    except Exception as error:
+        trace = traceback.format_exc()
+        what = f"{type(error).__name__}: {error}".rstrip(": ")
+        outcome = Outcome(
+            task, failure=f"The program stumbled over this file ({what}). Please report it."
+        )
+    outcome = replace(
+        outcome,
+        seconds=time.perf_counter() - wall,
+        cpu_seconds=time.process_time() - cpu,
+    )
+    return Finished(outcome, trace)
+
+
+def _failed(task: Task, error: UserError | OSError | MemoryError) -> Outcome:
+    """The outcome for an error that is not the program's fault."""
+    if isinstance(error, MemoryError):
+        return Outcome(task, failure="There was not enough memory for this file.")
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if _is_gone(task.path):
+        return Outcome(task, failure="The file is no longer there.", gone=True)
+    gone = isinstance(cause, OSError) and cause.errno in _DISK_GONE
+    if isinstance(error, UserError):
+        return Outcome(task, failure=str(error), gone=gone)
+    return Outcome(task, failure=_os_words(error), gone=gone)
+
+
+def _is_gone(path: str) -> bool:
+    """Whether nothing is there, which is another thing than not being allowed to look."""
+    try:
+        Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _os_words(error: OSError) -> str:
+    """What the system said, for a person."""
+    if isinstance(error, PermissionError):
+        return "The program is not allowed to read this file. Change its permissions."
+    if isinstance(error, IsADirectoryError):
+        return "This is a folder, not a file."
+    if error.errno == errno.EIO:
+        return "The disk failed while this file was read (input/output error). Check the disk."
+    return f"The system could not read this file ({error.strerror or error})."

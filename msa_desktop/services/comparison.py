@@ -84,7 +84,7 @@ def compare(
             changes.missing[stamp.id] = stamp
 
 
-def match_moves(changes: Changes, names: Mapping[TrackId, str]) -> None:
+def match_moves(changes: Changes, paths: Mapping[TrackId, str]) -> None:
     """Turns pairs of a missing and a new file with one size and time into moves.
 
     A rename keeps both, to the nanosecond. Where several fit, the one with the same file name
@@ -92,7 +92,7 @@ def match_moves(changes: Changes, names: Mapping[TrackId, str]) -> None:
 
     Args:
         changes: Collected over all roots of one scan, so that a move between roots is seen.
-        names: The missing tracks' paths by id.
+        paths: The missing tracks' paths by id.
     """
     by_stamp: dict[tuple[int, int], list[TrackId]] = defaultdict(list)
     for track_id, stamp in changes.missing.items():
@@ -107,7 +107,7 @@ def match_moves(changes: Changes, names: Mapping[TrackId, str]) -> None:
             still_new.append(found)
             continue
         name = os.path.basename(found.stamp.path)
-        same_name = (c for c in candidates if os.path.basename(names[c]) == name)
+        same_name = (c for c in candidates if os.path.basename(paths[c]) == name)
         chosen = next(same_name, candidates[0])
         candidates.remove(chosen)
         del changes.missing[chosen]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from msa_desktop.base.model import Reading, TrackId, TrackState
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.store import sounds, writes
 from msa_desktop.store.writer import Writer
+from msa_desktop.watch.scan import root_is_there
 
 
 @dataclass(slots=True)
@@ -151,7 +151,7 @@ class Intake:
             if outcome.peaks is not None:
                 writes.store_peaks(connection, track_id, outcome.peaks)
             following.peaks = track_id
-        elif outcome.gone and not os.path.isdir(sounds.root_of(connection, track_id)):
+        elif outcome.gone and not root_is_there(sounds.root_of(connection, track_id), 1):
             pass  # the whole disk went away: its tracks wait for it as they are
         elif outcome.failure is not None:
             writes.store_failure(connection, track_id, outcome.failure)

@@ -134,11 +134,12 @@ class Library:
                     f"{shown} is already in the library, with {display_path(root.path)}."
                 )
 
+        inner = [root for root in self.roots() if is_inside(root.path, path)]
+
         def change(db: sqlite3.Connection) -> int:
             root_id = writes.add_root(db, path)
-            for inner in self.roots():
-                if is_inside(inner.path, path):
-                    writes.merge_root(db, inner.id, root_id)
+            for root in inner:
+                writes.merge_root(db, root.id, root_id)
             return root_id
 
         root_id = self._writer.run(change)
@@ -162,35 +163,37 @@ class Library:
 
     def start(self) -> None:
         """Scans every folder, watches them, and listens to what waits, in the background."""
-        if self._background is not None:
-            return
-        self._fill_in()
-        self._background = Background(self._scan, self.progress, self._events)
-        self.rescan()
-        self.watch_again()
+        if self._background is None:
+            self._fill_in()
+            self._background = Background(self._scan, self.progress, self._events)
+            self.settings_changed()
 
-    def rescan(self) -> None:
-        """Looks through every folder again, in the background."""
-        if self._background is not None:
-            for root in self.roots():
-                self._background.request(root.id, None)
-
-    def watch_again(self) -> None:
-        """Watches the folders there are now, as the settings say; called when those change."""
+    def settings_changed(self) -> None:
+        """Works by the settings that are now in force."""
+        settings = self._settings()
+        self.pool.set_limits(settings.worker_count, settings.file_time_limit)
         if self._background is None:
             return
-        settings = self._settings()
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
         if settings.watch:
+            # Each root is reported, and so scanned, as soon as its watch stands.
             self._watcher = Watcher(
                 self._folders_changed,
                 self._tell,
                 exclude=settings.exclude,
                 follow_links=settings.follow_links,
             )
-            self._watcher.watch(root.path for root in self.roots())
+            self._watch_roots()
+        else:
+            self.rescan()
+
+    def rescan(self) -> None:
+        """Looks through every folder again, in the background."""
+        if self._background is not None:
+            for root in self.roots():
+                self._background.request(root.id, None)
 
     def _watch_roots(self) -> None:
         if self._watcher is not None:

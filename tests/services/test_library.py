@@ -222,3 +222,16 @@ def test_a_name_that_is_not_text(app: App, music: Path) -> None:
     assert track is not None
     assert track.state is TrackState.ANALYSED
     assert track.title == "\ufffd\ufffd caf\ufffd"
+
+
+def test_changed_settings_are_taken_at_once(app: App, music: Path) -> None:
+    app.library.start()
+    app.library.add_root(str(music))
+    until(lambda: app.tracks.counts().analysed == 3)
+    app.settings_file.set("exclude", "1.*")
+    app.library.settings_changed()
+    until(lambda: app.tracks.counts().tracks == 2)
+    app.settings_file.set("watch", False)
+    app.settings_file.set("exclude", "")
+    app.library.settings_changed()
+    until(lambda: app.tracks.counts().analysed == 3)

@@ -63,7 +63,7 @@ def _has_display() -> bool:
 
 
 def _demo(program: list[str]) -> Path:
-    folder = environment.VENV / "demo-music"
+    folder: Path = environment.VENV / "demo-music"
     subprocess.run([*program, "demo", str(folder)], stdout=sys.stderr, check=True)
     return folder
 

@@ -17,7 +17,7 @@ import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from msa_desktop.analysis.pool import Pool

@@ -13,7 +13,7 @@ from msa_desktop.app import App
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import AnalysisProgress, Event, PeaksReady
 from msa_desktop.base.jobs import CancelToken
-from msa_desktop.base.model import TrackState
+from msa_desktop.base.model import TrackId, TrackState
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.store.tracks import TrackQuery
 from tests.support import write_wav
@@ -115,7 +115,7 @@ def test_a_replaced_file_is_heard_anew(app: App, music: Path) -> None:
 def test_analyse_again_listens_again(app: App, music: Path) -> None:
     app.library.scan([str(music)])
     ids = app.tracks.ids(TrackQuery())
-    app.library.analyse_again([int(i) for i in ids])
+    app.library.analyse_again([TrackId(i) for i in ids.tolist()])
     assert app.tracks.counts().analysed < 3
     until(lambda: app.tracks.counts().analysed == 3)
 

@@ -17,11 +17,17 @@ bands, each pooled over all frequencies (two of timbre, 7 frames long and 38 or 
 of rhythm, 128, 64 and 32 frames long); three convolutions over time, two of them residual; the
 maximum and the mean over time; a dense layer of 200 ("penultimate") and one of 50 labels.
 
-What a front-end convolution is followed by (ReLU, then batch normalisation, which at inference
-is a factor and an offset) is monotone, so it moves behind the pooling over frequency, where
-30 to 96 times fewer values are left. Where the factor is negative the smallest value wins, so those
-channels get their kernel's sign turned before the pooling and turned back after it. The
-normalisation before the first dense layer goes into that layer's weights.
+Three rewritings make the graph quick on ONNX Runtime; none changes what it computes.
+
+- What follows a front-end convolution (ReLU, then batch normalisation, at inference a factor and
+  an offset) is monotone, so it moves behind the pooling over frequency, where 30 to 96 times fewer
+  values are left. Where the factor is negative the smallest value wins, so those channels get
+  their kernel's sign turned before the pooling and turned back after it.
+- The front end's channels (204, 204, 51, 51, 51) are filled up with zeros to multiples of 16, and
+  factors and offsets are BatchNormalization nodes, so that the whole network stays in the runtime's
+  blocked layout. That saves a fifth of the time: almost all the rest is multiply-adds at the
+  processor's rate.
+- The normalisation before the first dense layer goes into that layer's weights.
 """
 
 from __future__ import annotations
@@ -46,6 +52,7 @@ MODELS = {"msd": "MSD_musicnn", "mtt": "MTT_musicnn"}
 DESTINATION = Path(__file__).resolve().parent.parent / "resources" / "models" / "musicnn"
 
 BANDS = 96
+BLOCK = 16  # channels the runtime keeps together on the widest processors
 NORM_EPSILON = 1e-3  # what the original's batch normalisation adds to the variance
 
 Array = NDArray[np.float64]
@@ -102,10 +109,16 @@ class Builder:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, kind), name))
         return name
 
-    def affine(self, name: str, x: str, factor: Array, offset: Array) -> str:
-        """`x` times `factor` plus `offset`."""
-        product = self.add("Mul", f"{name}.product", x, self.constant(f"{name}.factor", factor))
-        return self.add("Add", name, product, self.constant(f"{name}.offset", offset))
+    def norm(self, name: str, x: str, factor: Array, offset: Array) -> str:
+        """`x` (n, channels, frames, bands) times a factor plus an offset per channel."""
+        values = {
+            "factor": factor,
+            "offset": offset,
+            "mean": 0 * factor,
+            "variance": 0 * factor + 1,
+        }
+        constants = [self.constant(f"{name}.{key}", value) for key, value in values.items()]
+        return self.add("BatchNormalization", name, x, *constants, epsilon=0.0)
 
     def convolution(
         self, name: str, x: str, kernel: Array, bias: Array, pads: tuple[int, int]
@@ -124,14 +137,18 @@ class Builder:
         )
 
 
-def per_channel(values: Array) -> Array:
-    """Shape (channels,) to one that multiplies (n, channels, frames, bands)."""
-    return values.reshape(-1, 1, 1)
+def filled(values: Array, *, value: float = 0.0) -> Array:
+    """The first axis (channels) made a multiple of the block, with `value`."""
+    missing = -len(values) % BLOCK
+    return np.pad(values, [(0, missing)] + [(0, 0)] * (values.ndim - 1), constant_values=value)
 
 
-def front_end(graph: Builder, weights: Checkpoint, x: str) -> str:
-    """Timbre and rhythm: (n, 1, frames, 96) to (n, 561, frames, 1)."""
-    pooled, signs, factors, offsets = [], [], [], []
+def front_end(graph: Builder, weights: Checkpoint, x: str) -> tuple[str, NDArray[np.bool_]]:
+    """Timbre and rhythm: (n, 1, frames, 96) to (n, 608, frames, 1).
+
+    Also tells which of the channels are the original's 561 and no filling.
+    """
+    pooled, signs, factors, offsets, real = [], [], [], [], []
     for index in range(5):
         name = f"conv2d_{index}" if index else "conv2d"
         kernel = weights[f"{name}/kernel"].transpose(3, 2, 0, 1)
@@ -142,64 +159,68 @@ def front_end(graph: Builder, weights: Checkpoint, x: str) -> str:
         summed = graph.convolution(
             f"front{index}",
             x,
-            kernel * sign.reshape(-1, 1, 1, 1),
-            weights[f"{name}/bias"] * sign,
+            filled(kernel * sign.reshape(-1, 1, 1, 1)),
+            filled(weights[f"{name}/bias"] * sign),
             (before, length - 1 - before),
         )
         places = BANDS - height + 1
         pooled.append(graph.add("MaxPool", f"front{index}.max", summed, kernel_shape=[1, places]))
-        signs.append(sign)
-        factors.append(factor)
-        offsets.append(offset)
+        signs.append(filled(sign))
+        factors.append(filled(factor))
+        offsets.append(filled(offset))
+        real.append(filled(np.ones(len(sign))) > 0)
     joined = graph.add("Concat", "front.joined", *pooled, axis=1)
-    turn = graph.constant("front.sign", per_channel(np.concatenate(signs)))
-    positive = graph.add("Relu", "front.relu", graph.add("Mul", "front.turned", joined, turn))
-    factor, offset = np.concatenate(factors), np.concatenate(offsets)
-    return graph.affine("front", positive, per_channel(factor), per_channel(offset))
+    sign, factor, offset = map(np.concatenate, (signs, factors, offsets))
+    positive = graph.add("Relu", "front.relu", graph.norm("front.turned", joined, sign, 0 * sign))
+    return graph.norm("front", positive, factor, offset), np.concatenate(real)
 
 
-def middle(graph: Builder, weights: Checkpoint, x: str) -> list[str]:
+def middle(graph: Builder, weights: Checkpoint, x: str, real: NDArray[np.bool_]) -> list[str]:
     """Three convolutions over time, each (n, 64, frames, 1); from the second on, residual."""
     layers: list[str] = []
     for index in range(3):
         name = f"middle{index}"
         kernel = weights[f"conv2d_{index + 5}/kernel"].transpose(3, 1, 0, 2)
+        if not layers:
+            whole = np.zeros((len(kernel), len(real), *kernel.shape[2:]))
+            whole[:, real] = kernel
+            kernel = whole
         bias = weights[f"conv2d_{index + 5}/bias"]
         summed = graph.convolution(f"{name}.conv", x, kernel, bias, (3, 3))
-        factor, offset = weights.norm(index + 6)
-        x = graph.affine(
-            f"{name}.norm",
-            graph.add("Relu", f"{name}.relu", summed),
-            per_channel(factor),
-            per_channel(offset),
-        )
+        positive = graph.add("Relu", f"{name}.relu", summed)
+        x = graph.norm(f"{name}.norm", positive, *weights.norm(index + 6))
         if layers:
             x = graph.add("Add", name, x, layers[-1])
         layers.append(x)
     return layers
 
 
-def back_end(graph: Builder, weights: Checkpoint, x: str) -> None:
-    """Pooling over time and the dense layers: (n, 753, frames, 1) to both outputs."""
+def back_end(graph: Builder, weights: Checkpoint, x: str, real: NDArray[np.bool_]) -> None:
+    """Pooling over time and the dense layers: (n, 800, frames, 1) to both outputs."""
     most = graph.add("GlobalMaxPool", "time.max", x)
     mean = graph.add("GlobalAveragePool", "time.mean", x)
-    both = graph.add("Concat", "time", most, mean, axis=1)
-    flat = graph.add("Flatten", "time.flat", both)
+    flat = graph.add("Flatten", "time.flat", graph.add("Concat", "time", most, mean, axis=1))
     # The original interleaves maximum and mean, channel by channel; here one follows the other.
     factor, offset = weights.norm(9)
-    kernel = weights["dense/kernel"]
-    bias = weights["dense/bias"] + offset @ kernel
-    kernel = factor[:, np.newaxis] * kernel
-    kernel = np.concatenate([kernel[0::2], kernel[1::2]])
+    original = weights["dense/kernel"]
+    kernel = np.zeros((2, len(real), original.shape[1]))
+    kernel[:, real] = (factor[:, np.newaxis] * original).reshape(-1, 2, 200).transpose(1, 0, 2)
     dense = graph.add(
         "Gemm",
         "dense",
         flat,
-        graph.constant("dense.kernel", kernel),
-        graph.constant("dense.bias", bias),
+        graph.constant("dense.kernel", kernel.reshape(-1, 200)),
+        graph.constant("dense.bias", weights["dense/bias"] + offset @ original),
     )
-    penultimate = graph.affine(
-        "penultimate", graph.add("Relu", "dense.relu", dense), *weights.norm(10)
+    factor, offset = weights.norm(10)
+    product = graph.add(
+        "Mul",
+        "penultimate.product",
+        graph.add("Relu", "dense.relu", dense),
+        graph.constant("penultimate.factor", factor),
+    )
+    penultimate = graph.add(
+        "Add", "penultimate", product, graph.constant("penultimate.offset", offset)
     )
     logits = graph.add(
         "Gemm",
@@ -218,12 +239,13 @@ def build(weights: Checkpoint, name: str) -> bytes:
     `penultimate` (n, 200).
     """
     graph = Builder()
-    axis = graph.constant("channel", np.array([1]))
-    x = graph.add("Unsqueeze", "image", "mel", axis)
-    x = graph.affine("normalised", x, *weights.norm(0))
-    front = front_end(graph, weights, x)
-    features = graph.add("Concat", "features", front, *middle(graph, weights, front), axis=1)
-    back_end(graph, weights, features)
+    image = graph.add("Unsqueeze", "image", "mel", graph.constant("channel", np.array([1])))
+    x = graph.norm("normalised", image, *weights.norm(0))
+    front, real = front_end(graph, weights, x)
+    layers = middle(graph, weights, front, real)
+    features = graph.add("Concat", "features", front, *layers, axis=1)
+    of_layers = np.ones(sum(len(weights.norm(i)[0]) for i in (6, 7, 8)), np.bool_)
+    back_end(graph, weights, features, np.concatenate([real, of_layers]))
 
     def tensor(what: str, *shape: str | int) -> Any:
         return helper.make_tensor_value_info(what, TensorProto.FLOAT, shape)

@@ -88,10 +88,11 @@ def test_other_sound_gives_another_vector(module: EncoderModule, encoder: Encode
     assert np.corrcoef(one, other)[0, 1] < 0.95
 
 
-def test_the_order_of_the_windows_does_not_matter(module: EncoderModule, encoder: Encoder) -> None:
-    windows = noise(module, 3)
-    one, other = encoder.embed(windows), encoder.embed(windows[::-1])
-    np.testing.assert_allclose(one.vector, other.vector, atol=1e-4)
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_short_track_has_few_windows(module: EncoderModule, encoder: Encoder, count: int) -> None:
+    heard = encoder.embed(noise(module, count))
+    assert heard.vector.shape == (module.DIMENSION,)
+    assert np.isfinite(heard.vector).all()
 
 
 def test_silence_is_listened_to(module: EncoderModule, encoder: Encoder) -> None:

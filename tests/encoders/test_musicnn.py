@@ -54,3 +54,28 @@ def test_network_is_the_original(encoder: musicnn.MusicnnEncoder, name: str, sou
     golden = f"{name}_{ORIGINAL[source]}"
     np.testing.assert_allclose(tags, GOLDEN[f"{golden}_tags"], atol=1e-4)
     np.testing.assert_allclose(penultimate, GOLDEN[f"{golden}_penultimate"], atol=1e-3)
+
+
+def test_each_model_hears_every_other_window(encoder: musicnn.MusicnnEncoder) -> None:
+    windows = wave("C")[: 3 * musicnn.SPEC.samples].reshape(3, -1)
+    heard = encoder.embed(windows)
+    patches = _mel.log_mel(windows)
+    msd_tags, msd_layer = encoder.run("msd", patches[[0, 2]])
+    mtt_tags, mtt_layer = encoder.run("mtt", patches[[1]])
+    np.testing.assert_allclose(heard.labels["msd"], msd_tags.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(heard.labels["mtt"], mtt_tags[0], rtol=1e-5)
+    vector = np.concatenate([msd_layer.mean(axis=0), mtt_layer[0]])
+    np.testing.assert_allclose(heard.vector, vector, rtol=1e-5, atol=1e-6)
+
+
+def test_a_single_window_is_heard_by_both(encoder: musicnn.MusicnnEncoder) -> None:
+    window = wave("A")[np.newaxis, : musicnn.SPEC.samples]
+    tags, layer = encoder.run("mtt", _mel.log_mel(window))
+    heard = encoder.embed(window)
+    np.testing.assert_allclose(heard.labels["mtt"], tags[0], rtol=1e-5)
+    np.testing.assert_allclose(heard.vector[musicnn.LAYER :], layer[0], rtol=1e-5)
+
+
+def test_the_version_tells_the_windows() -> None:
+    assert f"{musicnn.SPEC.count}x{musicnn.PATCH}" in musicnn.VERSION
+    assert _mel.samples_for(musicnn.PATCH) == musicnn.SPEC.samples

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msa_desktop.base.errors import UserError
+from msa_desktop.base.model import display_path
 
 if TYPE_CHECKING:
     from msa_desktop.audio.pieces import DemoPiece
@@ -43,8 +44,8 @@ def make_demo(folder: Path, progress: Callable[[int, int], None] | None = None) 
             files.append(path)
     except OSError as error:
         raise UserError(
-            f"The demo library cannot be written to {folder}: {error.strerror}. Choose a folder "
-            "that you may write to, on a disk with 20 MB to spare."
+            f"The demo library cannot be written to {display_path(str(folder))}: "
+            f"{error.strerror}. Choose a folder you may write to, with 20 MB to spare."
         ) from error
     if progress is not None:
         progress(len(PIECES), len(PIECES))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from mutagen.wave import WAVE
 
 from msa_desktop.audio.decode import read, windows
 from msa_desktop.audio.encode import FORMS, Form, write
+from msa_desktop.audio.source import broken
 from msa_desktop.base.errors import AudioError
 from msa_desktop.base.model import FloatArray, WindowSpec
 
@@ -118,6 +121,63 @@ def test_dsd(tmp_path: Path, sweep: Sweep) -> None:
     assert [heard_at(window) for window in heard] == pytest.approx([1.75, 5.25], abs=0.15)
 
 
+def ape_frame(samples: list[int]) -> bytes:
+    """One frame of Monkey's Audio 3.87 at its fastest level, mono: prediction, then Rice codes."""
+    bits = [f"{0:032b}"]  # a checksum that decoders do not look at
+    k, mean = 10, 16 << 10
+    weight, step, before, level = 375, 0, 0, 0
+    for place, sample in enumerate(samples):
+        if place < 3:
+            value, new_step = sample, sample
+        else:
+            guess = 2 * step - before
+            new_step = sample - level
+            value = new_step - (guess * weight >> 9)
+            weight += 1 if (value ^ guess) > 0 else -1
+        before, step, level = step, new_step, sample
+        code = 2 * value - 1 if value > 0 else -2 * value
+        bits.append("0" * (code >> k) + "1")
+        if k:
+            bits.append(f"{code & ((1 << k) - 1):0{k}b}")
+        mean += code - ((mean + 8) >> 4)
+        if mean < (1 << (k + 4) if k else 0):
+            k -= 1
+        elif mean >= 1 << (k + 5):
+            k += 1
+    text = "".join(bits)
+    text += "0" * (-len(text) % 32)
+    words = np.packbits(np.array([int(bit) for bit in text], np.uint8)).view(">u4")
+    return words.astype("<u4").tobytes()
+
+
+def write_ape(path: Path, tone: FloatArray, rate: int) -> None:
+    """No library writes Monkey's Audio; this does, in one of its older and simpler forms."""
+    samples = np.round(tone * 32_767).astype(int).tolist()
+    frames = [ape_frame(samples[at : at + 9_216]) for at in range(0, len(samples), 9_216)]
+    last = len(samples) - 9_216 * (len(frames) - 1)
+    # Version, level, flags (no WAV header), channels, rate, header and tail bytes, frames.
+    head = b"MAC " + struct.pack("<HHHHIIIII", 3870, 1000, 32, 1, rate, 0, 0, len(frames), last)
+    begin = len(head) + 4 * len(frames)
+    places = begin + np.cumsum([0, *map(len, frames[:-1])])
+    path.write_bytes(head + places.astype("<u4").tobytes() + b"".join(frames))
+
+
+def test_monkeys_audio(tmp_path: Path, sweep: Sweep) -> None:
+    path = tmp_path / "sweep.ape"
+    write_ape(path, sweep(14, 16_000, 1)[0], 16_000)
+    tags = APEv2()
+    tags.update({"Title": "Sweep", "Genre": "Rock"})
+    tags.save(path)
+    reading = read(str(path))
+    assert reading.info.duration == 14
+    assert (reading.tags.title, reading.tags.genre) == ("Sweep", ("Rock",))
+    heard = windows(str(path), SPEC)
+    assert [heard_at(window) for window in heard] == pytest.approx(
+        [1.75, 5.25, 8.75, 12.25], abs=0.05
+    )
+    assert np.sqrt((heard**2).mean()) == pytest.approx(0.354, rel=0.01)
+
+
 def test_the_sound_is_chosen_where_a_picture_comes_first(tmp_path: Path, sweep: Sweep) -> None:
     path = tmp_path / "clip.mp4"
     with av.open(str(path), "w") as container:
@@ -166,10 +226,10 @@ def retag(path: Path) -> None:
             mp4["covr"] = [MP4Cover(picture)]
             mp4.save(padding=lambda _: 20_000)
         case ".wav":
-            wave: Any = WAVE(path)
-            wave.add_tags()
-            wave.tags.add(TIT2(encoding=3, text="Other"))
-            wave.save()
+            riff: Any = WAVE(path)
+            riff.add_tags()
+            riff.tags.add(TIT2(encoding=3, text="Other"))
+            riff.save()
         case _:
             ogg = (OggOpus if path.suffix == ".opus" else OggVorbis)(path)
             ogg["title"] = "Other"
@@ -312,18 +372,18 @@ def headerless(path: Path) -> bytes:
 
 def test_mp3_of_varying_rate_without_header(tmp_path: Path, sweep: Sweep) -> None:
     path = tmp_path / "a.mp3"
-    sound = sweep(60)
+    sound = sweep(30)
     sound[:, : 44_100 * 5] = 0  # coded at the lowest rate, so the first guess is far off
     sound += np.random.default_rng(0).normal(0, 0.02, sound.shape).astype(np.float32) * (sound != 0)
     write(path, sound, 44_100, Form("mp3", "libmp3lame", options={"q": "2", "flags": "+qscale"}))
     path.write_bytes(headerless(path))
     with av.open(str(path)) as container:
         assert container.duration is not None
-        assert abs(container.duration / 1e6 - 60) > 5  # what FFmpeg alone believes
-    assert read(str(path)).info.duration == pytest.approx(60, abs=0.1)
+        assert abs(container.duration / 1e6 - 30) > 3  # what FFmpeg alone believes
+    assert read(str(path)).info.duration == pytest.approx(30, abs=0.1)
     heard = [heard_at(window) for window in windows(str(path), SPEC)]
     assert heard == sorted(heard)
-    assert heard[-1] - heard[0] > 30
+    assert heard[-1] - heard[0] > 12
 
 
 def cut(path: Path, part: float) -> None:
@@ -444,6 +504,16 @@ def test_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
         read(str(path))
 
 
+def test_a_disk_that_fails_is_not_taken_for_a_damaged_file(tmp_path: Path) -> None:
+    (tmp_path / "there.mp3").write_bytes(b"x")
+    assert (
+        str(broken(str(tmp_path / "there.mp3"), "The file is cut off.")) == "The file is cut off."
+    )
+    error = broken(str(tmp_path / "gone.mp3"), "The file is cut off.")
+    assert "cannot be read" in str(error)
+    assert isinstance(error.__cause__, FileNotFoundError)
+
+
 # Cost
 
 MEASURE = """
@@ -463,14 +533,17 @@ print(time.process_time() - begin, int(peak) / 1024)
 
 
 def test_three_hours_take_bounded_time_and_memory(tmp_path: Path, sweep: Sweep) -> None:
-    mp3, flac, wav = tmp_path / "a.mp3", tmp_path / "a.flac", tmp_path / "a.wav"
-    tone = sweep(60, 8_000, 1)
-    write(mp3, tone, 8_000, Form("mp3", "libmp3lame", bit_rate=16_000))
+    mp3, wav = tmp_path / "a.mp3", tmp_path / "a.wav"
+    minute = sweep(60, 8_000, 1)
+    write(mp3, minute, 8_000, Form("mp3", "libmp3lame", bit_rate=16_000))
     mp3.write_bytes(headerless(mp3) * 180)
-    write(wav, np.tile(tone, 180), 8_000, Form("wav", "pcm_u8"))
-    write(flac, np.tile(tone, 180), 8_000, Form("flac", "flac", "s16"))
+    with wave.open(str(wav), "wb") as file:
+        file.setparams((1, 1, 8_000, 0, "NONE", ""))
+        content = (minute[0] * 127 + 128).astype(np.uint8).tobytes()
+        for _ in range(180):
+            file.writeframes(content)
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, mp3, flac, wav], capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEASURE, mp3, wav], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
     seconds, megabytes = map(float, done.stdout.split())

@@ -8,8 +8,7 @@ import pytest
 
 from msa_desktop.audio.encode import FORMS, Form, write
 from msa_desktop.audio.peaks import peaks
-from msa_desktop.base.errors import AudioError, Cancelled
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.errors import AudioError
 from msa_desktop.base.model import FloatArray
 
 Sweep = Callable[..., FloatArray]
@@ -40,7 +39,7 @@ def test_the_waveform_follows_the_sound(tmp_path: Path, sweep: Sweep, form: Form
     write(path, sound, 44_100, form)
     level = measured(path, 40)
     assert level[1:9] == pytest.approx(0.2, abs=0.03)
-    assert level[11:39] == pytest.approx(1, abs=0.03)
+    assert level[11:39] == pytest.approx(1, abs=0.05)
 
 
 def test_a_track_shorter_than_the_picture_has_points(tmp_path: Path, sweep: Sweep) -> None:
@@ -66,15 +65,6 @@ def test_a_damaged_file_shows_what_is_there(tmp_path: Path, sweep: Sweep) -> Non
     content[100_000:130_000] = bytes(30_000)
     path.write_bytes(content[:-50_000])
     assert np.count_nonzero(measured(path, 40) > 0.9) > 30
-
-
-def test_it_can_be_cancelled(tmp_path: Path, sweep: Sweep) -> None:
-    path = tmp_path / "a.wav"
-    write(path, sweep(20), 44_100, FORMS[".wav"])
-    token = CancelToken()
-    token.cancel()
-    with pytest.raises(Cancelled):
-        peaks(str(path), check=token.check)
 
 
 def test_no_sound(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""File to sound: decoding, mel spectrograms, waveform peaks."""

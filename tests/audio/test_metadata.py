@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from msa_desktop.audio.metadata import tags
+from msa_desktop.base.model import Tags
+
+
+def test_nothing_said() -> None:
+    assert tags({}, {"handler_name": "SoundHandler", "genre": " ; "}) == Tags()
+
+
+def test_the_first_table_that_speaks_wins() -> None:
+    stream = {"TITLE": "Stream", "ALBUM_ARTIST": "Various"}
+    assert tags({"title": "Container"}, stream) == Tags(title="Container", album_artist="Various")
+    assert tags({"title": " "}, stream).title == "Stream"
+
+
+@pytest.mark.parametrize(
+    ("date", "year"),
+    [
+        ("1999", 1999),
+        ("1999-03-04T05:06:07", 1999),
+        ("20240131", 2024),
+        ("04.03.1987", 1987),
+        ("0000", None),
+        ("soon", None),
+    ],
+)
+def test_years(date: str, year: int | None) -> None:
+    assert tags({"date": date}).year == year
+
+
+@pytest.mark.parametrize(("text", "number"), [("3/12", 3), ("07", 7), ("0", None), ("A", None)])
+def test_track_numbers(text: str, number: int | None) -> None:
+    assert tags({"track": text}).track_number == number
+
+
+def test_several_values() -> None:
+    found = tags({"genre": "Rock; Pop;Rock", "artist": "Ada;Bo", "album_artist": "Ada\0Bo"})
+    assert found.genre == ("Rock", "Pop")
+    assert (found.artist, found.album_artist) == ("Ada; Bo", "Ada; Bo")
+
+
+def test_odd_text_becomes_readable() -> None:
+    latin = "Caf\udce9"  # a byte of Latin-1, as FFmpeg hands it on
+    assert tags({"title": latin}).title == "Café"
+    assert tags({"title": "\ufeffLine\r\nbreak\t\x07\0"}).title == "Line break"
+    assert len(tags({"title": "x" * 100_000}).title) == 1000
+    tags({"title": "\udc81"}).title.encode()  # not in any code page, and still text

@@ -1,0 +1,253 @@
+"""The database's schema, as an ordered, append-only list of migrations.
+
+Migration N turns schema N-1 into schema N (`PRAGMA user_version`). Each runs in one transaction;
+an existing database is copied beside itself first. A released migration is never edited: the
+databases people have were made by it, and one of each is kept under tests/data/store.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msa_desktop.base.errors import UserError
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+APPLICATION_ID = 0x6D736164  # "msad": tells this program's databases from any other
+
+_SCHEMA_1 = (
+    """
+    CREATE TABLE roots (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        path BLOB NOT NULL UNIQUE,          -- bytes of the path (os.fsencode), here and below
+        online INTEGER NOT NULL DEFAULT 1 CHECK (online IN (0, 1))
+    ) STRICT
+    """,
+    """
+    CREATE TABLE folders (                  -- those that directly hold tracks
+        id INTEGER PRIMARY KEY,
+        root_id INTEGER NOT NULL REFERENCES roots (id) ON DELETE CASCADE,
+        path BLOB NOT NULL UNIQUE,
+        sort_key TEXT NOT NULL,
+        words TEXT NOT NULL                 -- folded words of the path from the root's name on
+    ) STRICT
+    """,
+    "CREATE INDEX folders_by_root ON folders (root_id)",
+    "CREATE INDEX folders_by_key ON folders (sort_key)",
+    # AUTOINCREMENT: an id is never given twice, so nothing outside the database (the vector
+    # index, a window that is a moment behind) can take one track for another.
+    """
+    CREATE TABLE tracks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        folder_id INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
+        name BLOB NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        added_at REAL NOT NULL,             -- seconds since the epoch
+        state INTEGER NOT NULL DEFAULT 0
+            CHECK (state BETWEEN 0 AND 3),  -- 0 new, 1 queued, 2 analysed, 3 failed
+        reason TEXT NOT NULL DEFAULT '',
+        sound_id BLOB,
+        title TEXT NOT NULL DEFAULT '',
+        artist TEXT NOT NULL DEFAULT '',
+        album TEXT NOT NULL DEFAULT '',
+        album_artist TEXT NOT NULL DEFAULT '',
+        genre TEXT NOT NULL DEFAULT '',     -- several are joined by U+001F
+        year INTEGER,
+        track_number INTEGER,
+        codec TEXT,                         -- NULL until the file was read; then the next four too
+        duration REAL,
+        sample_rate INTEGER,
+        channels INTEGER,
+        bit_rate INTEGER,
+        name_key TEXT NOT NULL,             -- the keys: see store/text.py; NULL where blank
+        title_key TEXT,
+        artist_key TEXT,
+        album_key TEXT,
+        genre_key TEXT,
+        UNIQUE (folder_id, name)
+    ) STRICT
+    """,
+    # One covering index a sort key (query.py): the ids of 100,000 tracks come in order from the
+    # index alone.
+    "CREATE INDEX tracks_by_title ON tracks (title_key, artist_key)",
+    "CREATE INDEX tracks_by_artist ON tracks (artist_key, album_key, track_number, title_key)",
+    "CREATE INDEX tracks_by_album ON tracks (album_key, folder_id, track_number, title_key)",
+    "CREATE INDEX tracks_by_genre ON tracks (genre_key, artist_key, album_key, track_number)",
+    "CREATE INDEX tracks_by_year ON tracks (year, artist_key, album_key, track_number)",
+    "CREATE INDEX tracks_by_duration ON tracks (duration)",
+    "CREATE INDEX tracks_by_added ON tracks (added_at)",
+    "CREATE INDEX tracks_by_state ON tracks (state, artist_key)",
+    "CREATE INDEX tracks_by_folder ON tracks (folder_id, name_key)",
+    "CREATE INDEX tracks_by_sound ON tracks (sound_id) WHERE sound_id IS NOT NULL",
+    # The words are folded before they come here (store/text.py), so the plain tokenizer does and
+    # agrees with what is typed whatever Unicode version this SQLite knows. Prefix lists answer
+    # the first letters typed; detail=none keeps them small: no phrases are ever asked for.
+    """
+    CREATE VIRTUAL TABLE track_words USING fts5 (
+        words, tokenize = 'ascii', prefix = '1 2 3', detail = none, columnsize = 0
+    )
+    """,
+    """
+    CREATE TRIGGER track_deleted AFTER DELETE ON tracks BEGIN
+        DELETE FROM track_words WHERE rowid = old.id;
+        DELETE FROM folders WHERE id = old.folder_id
+            AND NOT EXISTS (SELECT 1 FROM tracks WHERE folder_id = old.folder_id);
+    END
+    """,
+    """
+    CREATE TRIGGER track_moved AFTER UPDATE OF folder_id ON tracks
+    WHEN old.folder_id <> new.folder_id BEGIN
+        DELETE FROM folders WHERE id = old.folder_id
+            AND NOT EXISTS (SELECT 1 FROM tracks WHERE folder_id = old.folder_id);
+    END
+    """,
+    # `generation` of the counter rises with every vector written or deleted; a row carries the
+    # generation that wrote it. So an index knows what it has missed (store/vectors.py).
+    """
+    CREATE TABLE vectors (
+        id INTEGER PRIMARY KEY,
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        encoder TEXT NOT NULL,
+        version TEXT NOT NULL,
+        dimension INTEGER NOT NULL,
+        vector BLOB NOT NULL,               -- float32, little-endian, as the encoder gave it
+        generation INTEGER NOT NULL,
+        UNIQUE (track_id, encoder),
+        CHECK (length(vector) = 4 * dimension)
+    ) STRICT
+    """,
+    "CREATE INDEX vectors_by_generation ON vectors (encoder, version, generation, track_id)",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO counters VALUES ('vectors', 0)",
+    # The last 10,000 vectors deleted, for an index to catch up with.
+    """
+    CREATE TABLE vector_removals (
+        id INTEGER PRIMARY KEY,
+        track_id INTEGER NOT NULL,
+        encoder TEXT NOT NULL,
+        generation INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX vector_removals_by_generation ON vector_removals (encoder, generation)",
+    """
+    CREATE TRIGGER vector_deleted AFTER DELETE ON vectors BEGIN
+        UPDATE counters SET value = value + 1 WHERE name = 'vectors';
+        INSERT INTO vector_removals (track_id, encoder, generation)
+            SELECT old.track_id, old.encoder, value FROM counters WHERE name = 'vectors';
+        DELETE FROM vector_removals WHERE id <= last_insert_rowid() - 10000;
+    END
+    """,
+    """
+    CREATE TABLE labels (
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        scores BLOB NOT NULL,               -- float16, little-endian, in the source's own order
+        PRIMARY KEY (track_id, source)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE peaks (
+        track_id INTEGER PRIMARY KEY REFERENCES tracks (id) ON DELETE CASCADE,
+        data BLOB NOT NULL
+    ) STRICT
+    """,
+)
+
+
+def _schema_1(db: sqlite_utils.Database) -> None:
+    for statement in _SCHEMA_1:
+        db.execute(statement)
+
+
+Migration = Callable[["sqlite_utils.Database"], None]
+MIGRATIONS: tuple[Migration, ...] = (_schema_1,)
+NEWEST = len(MIGRATIONS)
+
+
+def schema_of(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema the database has; 0 for an empty file.
+
+    Raises:
+        UserError: Another program's database, or one from a newer version of this program.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if owner != APPLICATION_ID and not (empty and version == 0):
+        raise UserError(
+            f"{path} is a database of some other program. Choose another data folder (--data-dir), "
+            "or move that file away."
+        )
+    if version > NEWEST:
+        raise UserError(
+            f"The library {path} was last opened by a newer version of this program (schema "
+            f"{version}; this one knows up to {NEWEST}). Install the newer version, or choose "
+            "another data folder (--data-dir)."
+        )
+    return version
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    migrations: tuple[Migration, ...] = MIGRATIONS,
+) -> None:
+    """Brings the database to the newest schema; copies an existing one to NAME.before-N first.
+
+    Args:
+        connection: In autocommit mode, with no transaction open.
+        path: The database's file.
+        migrations: The list to apply.
+    """
+    version = schema_of(connection, path)
+    if version >= len(migrations):
+        return
+    if version > 0:
+        _back_up(connection, path.with_name(f"{path.name}.before-{version + 1}"))
+
+    # Imported only when there is something to migrate: it takes 0.15 s.
+    import sqlite_utils  # noqa: PLC0415
+
+    db = sqlite_utils.Database(connection, recursive_triggers=False)
+    # Rebuilding a table must not fire its cascades; `foreign_key_check` proves the outcome.
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        for number in range(version + 1, len(migrations) + 1):
+            _apply(db, number, migrations[number - 1])
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _apply(db: sqlite_utils.Database, number: int, migration: Migration) -> None:
+    connection = db.conn
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again now that nobody else can write: another process may just have done it.
+        if connection.execute("PRAGMA user_version").fetchone()[0] < number:
+            migration(db)
+            broken = connection.execute("PRAGMA foreign_key_check").fetchall()
+            if broken:
+                raise sqlite3.IntegrityError(f"migration {number} broke {len(broken)} references")
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _back_up(connection: sqlite3.Connection, target: Path) -> None:
+    """Copies the whole database, in one step as seen from outside."""
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(unfinished)) as copy:
+        connection.backup(copy)
+    os.replace(unfinished, target)

@@ -12,10 +12,11 @@ from msa_desktop.store.db import Database
 from msa_desktop.store.writer import Writer
 
 _BASE = 2000
-_WORDS = (
-    "amber birch cedar delta ember fjord glass harbour iris juniper kestrel lagoon meadow night "
-    "ocean prairie quartz river silver tundra umbra valley willow xenon yonder zephyr"
-).split()
+_WORDS = tuple(
+    f"{one}{two}"
+    for one in ("am", "bir", "ce", "del", "em", "fjor", "glas")
+    for two in ("a", "ko", "lin")
+)
 _GENRES = ("Rock", "Jazz", "Classical", "Electronic", "Folk", "Ambient")
 
 

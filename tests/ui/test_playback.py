@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import textwrap
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +136,47 @@ def test_a_name_that_is_not_utf8_plays(qtbot: QtBot, playback: Playback, tmp_pat
     playback.play(_track(name))
     assert playback.problem.startswith("The file is not there any more")
     playback.problem.encode()  # words any screen can show
+
+
+_OFTEN = """
+    import random
+    import sys
+    from PySide6.QtCore import QEventLoop, QTimer
+    from PySide6.QtWidgets import QApplication
+    from msa_desktop.base.model import Tags, Track, TrackId, TrackState
+    from msa_desktop.ui.playback import Playback
+
+    def wait(milliseconds):
+        loop = QEventLoop()
+        QTimer.singleShot(milliseconds, loop.quit)
+        loop.exec()
+
+    app = QApplication([])
+    track = Track(TrackId(1), sys.argv[1], 1, TrackState.NEW, Tags(), None, 1, 1, 0.0)
+    for _ in range(40):
+        playback = Playback(needs_output=False)
+        playback.play(track)
+        wait(random.choice((1, 5, 30)))
+        playback.stop()
+        playback.toggle()
+        wait(2)
+        playback.toggle()
+        playback.stop()
+    print("all played")
+"""
+
+
+def test_playing_and_stopping_in_any_haste_never_freezes(tmp_path: Path) -> None:
+    """FFmpeg's threads and this one must not wait for each other over Python's lock."""
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_OFTEN), _wav(str(tmp_path / "tone.wav"), 2.0)],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "all played" in ran.stdout, ran.stderr
 
 
 @pytest.mark.parametrize("name", ["a%20b#c?.wav", "東京, ночь.wav"])

@@ -54,6 +54,11 @@ def test_levels_of_few_peaks_are_spread_over_more_bars() -> None:
     np.testing.assert_allclose(bars, [0, 0.25, 0.5, 0.75, 1])
 
 
+def test_levels_are_loudness_not_amplitude() -> None:
+    bars = levels(bytes([255, 51]), 2)
+    np.testing.assert_allclose(bars, [1, 0.2**0.6], rtol=1e-5)
+
+
 @pytest.mark.parametrize("peaks", [b"", bytes(100)])
 def test_levels_of_silence_are_nothing(peaks: bytes) -> None:
     assert not levels(peaks, 7).any()

@@ -28,11 +28,9 @@ class Watchdog(QObject):
         self._last = self._now()
         self._timer.start()
 
-    def start_over(self) -> None:
-        """Forgets the longest stall so far."""
-        self.longest = 0.0
-        self.ticks = 0
-        self._last = self._now()
+    def stop(self) -> None:
+        """Ends the watch."""
+        self._timer.stop()
 
     def _tick(self) -> None:
         now = self._now()

@@ -1,0 +1,367 @@
+"""The main window: lays out its parts and wires them to each other. It decides nothing."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from msa_desktop.app import App
+from msa_desktop.base.events import AnalysisProgress, ScanProgress, TracksChanged
+from msa_desktop.base.model import TrackId
+from msa_desktop.services.library import Library
+from msa_desktop.store.tracks import SortKey
+from msa_desktop.ui import about, text
+from msa_desktop.ui.actions import Act, Actions
+from msa_desktop.ui.bridge import Background, Bridge
+from msa_desktop.ui.drop_area import DropArea
+from msa_desktop.ui.folder_tree import Node
+from msa_desktop.ui.library_commands import LibraryCommands
+from msa_desktop.ui.message_bar import MessageBar
+from msa_desktop.ui.play_order import PlayOrder
+from msa_desktop.ui.playback import Playback
+from msa_desktop.ui.player import PlayerBar
+from msa_desktop.ui.progress_bar import AnalysisBar
+from msa_desktop.ui.settings_dialog import SettingsDialog
+from msa_desktop.ui.sidebar import Sidebar
+from msa_desktop.ui.similar_panel import SimilarPanel
+from msa_desktop.ui.track_commands import TrackCommands
+from msa_desktop.ui.track_model import TrackModel
+from msa_desktop.ui.track_pane import TrackPane
+from msa_desktop.ui.welcome import WelcomePage
+from msa_desktop.ui.window_state import WindowState
+
+_SIDE_SHARE, _SIDE_LEAST, _SIDE_MOST = 0.17, 190, 250
+_PANEL_SHARE, _PANEL_LEAST, _PANEL_MOST = 0.25, 270, 380
+_STATE_VERSION = 1
+
+
+class MainWindow(QMainWindow):
+    """The window over one `App`.
+
+    Args:
+        app: The services.
+        library: The library to change; None to look only.
+        problem: Why there is no library, in words.
+        playback: What plays; the computer's sound output by default.
+
+    Signals:
+        settings_changed: The person saved other settings (`Settings`).
+    """
+
+    settings_changed = Signal(object)
+
+    def __init__(
+        self,
+        app: App,
+        library: Library | None,
+        problem: str = "",
+        *,
+        playback: Playback | None = None,
+    ) -> None:
+        super().__init__()
+        self.app = app
+        self._state_file = WindowState(app.paths.root / "window.json")
+        self._volume: tuple[int, bool] = (100, False)
+        self._divided_by_hand = False
+        self.background = Background(self)
+        self.bridge = Bridge(app.events, self)
+        self.actions_table = Actions(self)
+        self.model = TrackModel(app.tracks, self.background, self)
+        self._make_parts(playback)
+        self.library = LibraryCommands(library, problem, self.background, self)
+        self.order = PlayOrder(self.player, app.tracks, library, self.background, self)
+        self.tracks = TrackCommands(
+            app.tracks,
+            self.background,
+            self.actions_table,
+            self.model,
+            self.pane.table,
+            self.panel,
+            self.library,
+            self.order,
+            self,
+        )
+        self._lay_out()
+        self._wire_parts()
+        self._wire_services()
+        self._wire_actions()
+        self._restore()
+
+    def open(self, folder: str | None) -> None:
+        """Reads the library, and starts the background work with one more folder if given."""
+        self.sidebar.refresh()
+        self.library.open(folder)
+
+    def show_library(self) -> None:
+        """Reads the library without starting any work on it."""
+        self.sidebar.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Divides the width anew, until the person has divided it by hand."""
+        super().resizeEvent(event)
+        if not self._divided_by_hand:
+            width = event.size().width()
+            side = min(_SIDE_MOST, max(_SIDE_LEAST, round(width * _SIDE_SHARE)))
+            panel = min(_PANEL_MOST, max(_PANEL_LEAST, round(width * _PANEL_SHARE)))
+            self._splitter.setSizes([side, width - side - panel, panel])
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remembers the layout, and ends what this window began."""
+        self._state_file.save(self._state())
+        self.end_work()
+        super().closeEvent(event)
+
+    def end_work(self) -> None:
+        """Ends what this window began; nothing reaches it from other threads afterwards."""
+        self.player.stop()
+        self.bridge.close()
+        self.background.close()
+
+    # Parts
+
+    def _make_parts(self, playback: Playback | None) -> None:
+        app, actions = self.app, self.actions_table
+        self.sidebar = Sidebar(app.tracks, self.background, actions, self)
+        self.pane = TrackPane(self.model, actions.for_lists(), self)
+        self.panel = SimilarPanel(
+            app.tracks,
+            app.search,
+            {label.name: label.kind for label in app.vocabulary.labels},
+            self._similar_count,
+            self.background,
+            actions,
+            self,
+        )
+        self.player = PlayerBar(self, playback=playback)
+        self.progress = AnalysisBar(self)
+        self.messages = MessageBar(self)
+        self.welcome = WelcomePage(actions, self)
+
+    def _lay_out(self) -> None:
+        self.setWindowTitle(about.NAME)
+        self.actions_table.fill_bar(self.menuBar())
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(1)
+        for stretch, part in enumerate((self.sidebar, self.pane, self.panel)):
+            self._splitter.addWidget(part)
+            self._splitter.setStretchFactor(stretch, 1 if part is self.pane else 0)
+        self._splitter.splitterMoved.connect(self._keep_sizes)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._splitter)
+        self._pages.addWidget(self.welcome)
+        central = QWidget(self)
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.messages)
+        layout.addWidget(self._pages, 1)
+        layout.addWidget(self.player)
+        layout.addWidget(self.progress)
+        self.setCentralWidget(central)
+        self._drop_area = DropArea(central)
+        self.setMinimumSize(QSize(760, 480))
+        self.resize(1280, 800)
+
+    # Wires
+
+    def _wire_parts(self) -> None:
+        self.sidebar.chosen.connect(self._show_place)
+        self.sidebar.read.connect(self._show_library_or_welcome)
+        self.pane.table.current_changed.connect(self.panel.follow)
+        self.pane.retry_asked.connect(self.library.analyse_again)
+        self.panel.listen_asked.connect(self.library.prioritise)
+        self.panel.retry_asked.connect(self.library.analyse_again)
+        self.panel.resume_asked.connect(self._resume)
+        self.player.playing_changed.connect(self._show_playing)
+        self.player.volume_changed.connect(self._remember_volume)
+        self.progress.pause_toggled.connect(self.library.set_paused)
+        self.progress.attention_clicked.connect(self._show_attention)
+        self.messages.emptied.connect(self.pane.table.setFocus)
+        self._drop_area.dropped.connect(self.library.add_folders)
+        for speaker in (self.library, self.tracks):
+            speaker.said.connect(self.messages.say)
+            speaker.failed.connect(self.messages.show_error)
+        self.background.failed.connect(self.messages.show_error)
+        self.library.added.connect(self._show_added)
+
+    def _wire_services(self) -> None:
+        self.bridge.tracks_changed.connect(self._tracks_changed)
+        self.bridge.roots_changed.connect(self.sidebar.refresh)
+        self.bridge.roots_changed.connect(self.model.refresh_all)
+        self.bridge.scan_progress.connect(self._scan_progress)
+        self.bridge.analysis_progress.connect(self._analysis_progress)
+        self.bridge.peaks_ready.connect(self.order.peaks_ready)
+        self.bridge.notice.connect(self.messages.show_notice)
+
+    def _wire_actions(self) -> None:
+        actions = self.actions_table
+        handlers = {
+            Act.ADD_FOLDER: self._choose_folder,
+            Act.REMOVE_FOLDER: self._ask_remove,
+            Act.SHOW_FOLDER: self._show_folder,
+            Act.RESCAN: self.library.rescan,
+            Act.PAUSE_ANALYSIS: self.library.set_paused,
+            Act.SETTINGS: self._open_settings,
+            Act.QUIT: self.close,
+            Act.FILTER: self.pane.focus_filter,
+            Act.SHOW_ALL: self._show_all,
+            Act.SHOW_RECENT: self._show_recent,
+            Act.SHOW_ATTENTION: self._show_attention,
+            Act.BACK: self.panel.go_back,
+            Act.FORWARD: self.panel.go_forward,
+            Act.NEXT_PANE: self._next_pane,
+            Act.DEMO: self._make_demo,
+            Act.ABOUT: self._show_about,
+        }
+        for act, handler in handlers.items():
+            actions[act].triggered.connect(handler)
+        actions.enable([Act.PREVIOUS, Act.NEXT], False)
+        for act, part in ((Act.SIDEBAR, self.sidebar), (Act.SIMILAR_PANEL, self.panel)):
+            actions[act].setChecked(True)
+            actions[act].toggled.connect(part.setVisible)
+
+    # What the services tell
+
+    def _tracks_changed(self, change: TracksChanged) -> None:
+        self.model.refresh(change)
+        self.panel.refresh(change)
+        self.sidebar.refresh_soon()
+
+    def _scan_progress(self, progress: ScanProgress) -> None:
+        self.progress.show_scan(progress)
+        self.pane.set_scanning(progress.running)
+
+    def _analysis_progress(self, progress: AnalysisProgress) -> None:
+        self.progress.show_progress(progress)
+        self.panel.set_paused(progress.paused)
+        self.actions_table[Act.PAUSE_ANALYSIS].setChecked(progress.paused)
+
+    def _similar_count(self) -> int:
+        return self.app.settings.similar_count
+
+    # What the parts ask
+
+    def _show_library_or_welcome(self, any_folder: bool) -> None:
+        page = self._splitter if any_folder else self.welcome
+        if self._pages.currentWidget() is not page:
+            self._pages.setCurrentWidget(page)
+            (self.pane.table if any_folder else self.welcome).setFocus()
+        self.player.setVisible(any_folder)
+        self.progress.setVisible(any_folder)
+
+    def _show_place(self, node: Node) -> None:
+        self.pane.show_place(node)
+
+    def _show_added(self, root: Any) -> None:
+        self.sidebar.choose(root.path)
+
+    def _show_playing(self, track_id: TrackId | None, playing: bool) -> None:
+        self.actions_table.enable([Act.PREVIOUS, Act.NEXT], track_id is not None)
+        self.model.mark_playing(track_id)
+        self.panel.similar.mark_playing(track_id)
+        track = self.player.track
+        playing_track = f"{text.by(track)} \N{EM DASH} " if playing and track is not None else ""
+        self.setWindowTitle(playing_track + about.NAME)
+
+    def _remember_volume(self, percent: int, muted: bool) -> None:
+        self._volume = (percent, muted)
+
+    def _resume(self) -> None:
+        self.library.set_paused(False)
+
+    # What the person asks
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, "Add a folder of music")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setLabelText(QFileDialog.DialogLabel.Accept, "Add")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self.library.add_folders)
+        dialog.open()
+
+    def _ask_remove(self) -> None:
+        node = self.sidebar.current()
+        if node is not None and node.root_id is not None:
+            about.ask_remove(self, node, node.root_id, self.library.remove_folder)
+
+    def _show_folder(self) -> None:
+        node = self.sidebar.current()
+        if node is not None and node.path:
+            self.tracks.show_folder(node.path)
+
+    def _open_settings(self) -> None:
+        dialog = SettingsDialog(self.app.settings_file, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self.settings_changed)
+        dialog.changed.connect(self.panel.reload)
+        dialog.open()
+
+    def _make_demo(self) -> None:
+        self.library.make_demo(self.app.paths.root / "demo")
+
+    def _show_all(self) -> None:
+        self.sidebar.choose("all")
+
+    def _show_recent(self) -> None:
+        self.sidebar.choose("recent")
+
+    def _show_attention(self) -> None:
+        self.sidebar.choose("attention")
+
+    def _show_about(self) -> None:
+        about.show_about(self)
+
+    def _next_pane(self) -> None:
+        """Goes round: side bar, tracks, similar tracks."""
+        panes = [part for part in (self.sidebar, self.pane, self.panel) if part.isVisible()]
+        focus = self.focusWidget()
+        at = next((i for i, part in enumerate(panes) if focus and part.isAncestorOf(focus)), -1)
+        if panes:
+            panes[(at + 1) % len(panes)].focus_list()
+
+    # What is remembered
+
+    def _keep_sizes(self) -> None:
+        self._divided_by_hand = True
+
+    def _state(self) -> dict[str, Any]:
+        query = self.model.query
+        return {
+            "version": _STATE_VERSION,
+            "geometry": base64.b64encode(bytes(self.saveGeometry().data())).decode("ascii"),
+            "splitter": self._splitter.sizes() if self._divided_by_hand else None,
+            "parts": [self.sidebar.isVisibleTo(self), self.panel.isVisibleTo(self)],
+            "columns": self.pane.table.columns_state(),
+            "sort": [query.sort.value, query.descending],
+            "sidebar": self.sidebar.state(),
+            "volume": list(self._volume),
+        }
+
+    def _restore(self) -> None:
+        state = self._state_file.load()
+        if state.get("version") != _STATE_VERSION:
+            self.model.set_order(SortKey.ARTIST, descending=False)
+            return
+        self.restoreGeometry(QByteArray(base64.b64decode(state["geometry"])))
+        if state["splitter"]:
+            self._divided_by_hand = True
+            self._splitter.setSizes(state["splitter"])
+        for act, shown in zip((Act.SIDEBAR, Act.SIMILAR_PANEL), state["parts"], strict=True):
+            self.actions_table[act].setChecked(shown)
+        self.pane.table.restore_columns(state["columns"])
+        self.model.set_order(SortKey(state["sort"][0]), descending=bool(state["sort"][1]))
+        self.sidebar.restore(state["sidebar"])
+        self.player.set_volume(*state["volume"])

@@ -1,0 +1,101 @@
+"""Messages inside the window, never a box in the way."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QAccessibleEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from msa_desktop.base.events import Notice
+from msa_desktop.ui import theme
+from msa_desktop.ui.bridge import sentence
+from msa_desktop.ui.icons import Ink, icon
+from msa_desktop.ui.mark import Mark
+from msa_desktop.ui.theme import Role
+
+_GLANCE_MS = 6000
+
+
+class MessageBar(QWidget):
+    """Shows one message at a time. News go by themselves; errors stay until they are dismissed.
+
+    Signals:
+        emptied: The last message went.
+    """
+
+    emptied = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: list[Notice] = []
+        self._mark = Mark(theme.ICON_SIZE, self)
+        self._text = QLabel(self)
+        self._close = QToolButton(self)
+        self._go = QTimer(self, singleShot=True, interval=_GLANCE_MS)
+        self._go.timeout.connect(self.dismiss)
+        self._close.clicked.connect(self.dismiss)
+        self._lay_out()
+        self.hide()
+
+    def show_notice(self, notice: Notice) -> None:
+        """Shows a notice now, or after the errors that are not dismissed yet."""
+        if notice in self._waiting:
+            return
+        if self._waiting and not self._waiting[0].is_error:
+            self._waiting.pop(0)
+        self._waiting.append(notice)
+        self._show_first()
+
+    def show_error(self, error: Exception) -> None:
+        """Shows what went wrong."""
+        self.show_notice(Notice(sentence(error), is_error=True))
+
+    def say(self, text: str) -> None:
+        """Shows a piece of news."""
+        self.show_notice(Notice(text))
+
+    def dismiss(self) -> None:
+        """Takes the shown message away; the next one follows."""
+        if self._waiting:
+            self._waiting.pop(0)
+        self._show_first()
+
+    def _show_first(self) -> None:
+        self._go.stop()
+        if not self._waiting:
+            had_focus = self._close.hasFocus()
+            self.hide()
+            if had_focus:
+                self.emptied.emit()
+            return
+        notice = self._waiting[0]
+        self._mark.show_icon(
+            *(("alert", Ink.ATTENTION) if notice.is_error else ("info", Ink.ACCENT))
+        )
+        more = len(self._waiting) - 1
+        self._text.setText(notice.text + (f"  ({more} more)" if more else ""))
+        self.setAccessibleName(notice.text)
+        self.show()
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
+        if not notice.is_error:
+            self._go.start()
+
+    def _lay_out(self) -> None:
+        card = QFrame(self)
+        theme.set_role(card, Role.NOTICE)
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._close.setIcon(icon("close"))
+        self._close.setToolTip("Dismiss")
+        self._close.setAccessibleName("Dismiss this message")
+        self._close.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        around = QHBoxLayout(self)
+        around.setContentsMargins(8, 8, 8, 8)
+        around.addWidget(card)
+        layout = QHBoxLayout(card)
+        layout.setContentsMargins(12, 6, 6, 6)
+        layout.setSpacing(10)
+        layout.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignVCenter)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)

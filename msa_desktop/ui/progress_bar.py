@@ -1,0 +1,174 @@
+"""The line that says how far the background listening is, and pauses it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLocale, QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from msa_desktop.base.events import AnalysisProgress, ScanProgress
+from msa_desktop.base.model import display_path
+from msa_desktop.ui import text, theme
+from msa_desktop.ui.elided import ElidedLabel
+from msa_desktop.ui.icons import Ink, icon
+
+_IDLE = AnalysisProgress(done=0, total=0, failed=0, rate=0.0, seconds_left=None, paused=False)
+_BUTTON_ICON = QSize(20, 16)  # the icon is square; the rest keeps it off the words
+_DOT = " \N{MIDDLE DOT} "
+
+
+def rate_words(rate: float) -> str:
+    """Files a second in words: "3.1 files/s", "20 files/min"; empty while unknown."""
+    if rate <= 0:
+        return ""
+    if rate < 1:
+        return f"{max(1, round(rate * 60))} files/min"
+    return f"{rate:.1f} files/s" if rate < 10 else f"{rate:.0f} files/s"
+
+
+def time_words(seconds: float | None) -> str:
+    """What is left, as roughly as it is known: "about 5 min left"; empty while unknown."""
+    if seconds is None:
+        return ""
+    if seconds < 45:
+        return "less than a minute left"
+    minutes = max(1, round(seconds / 60))
+    if minutes < 60:
+        return f"about {minutes} min left"
+    hours, rest = divmod(round(minutes / 10) * 10, 60)
+    return f"about {hours} h {rest} min left" if rest else f"about {hours} h left"
+
+
+def headline(progress: AnalysisProgress, scan: ScanProgress | None) -> str:
+    """What goes on, in a few words."""
+    if progress.done < progress.total:
+        numbers = QLocale()
+        place = f"{numbers.toString(progress.done + 1)} of {numbers.toString(progress.total)}"
+        return f"Paused at {place}" if progress.paused else f"Listening to {place}"
+    if scan is not None and scan.running:
+        return "Looking through folders"
+    return "Everything is analysed"
+
+
+def details(progress: AnalysisProgress, scan: ScanProgress | None) -> str:
+    """How fast it goes and how long it takes, after the headline; empty if there is no telling."""
+    if progress.done < progress.total:
+        if progress.paused:
+            return ""
+        parts = (rate_words(progress.rate), time_words(progress.seconds_left))
+        return _DOT.join(part for part in parts if part)
+    if scan is not None and scan.running:
+        return text.count(scan.seen, "file seen", "files seen")
+    return ""
+
+
+class AnalysisBar(QWidget):
+    """Shows `AnalysisProgress` and `ScanProgress` events as they come.
+
+    Args:
+        parent: Qt's parent.
+    """
+
+    pause_toggled = Signal(bool)
+    """True: the person wants a pause; False: to go on. The bar changes when the events say so."""
+    attention_clicked = Signal()
+    """The person asks which files failed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._progress = _IDLE
+        self._scan: ScanProgress | None = None
+        self._line = QProgressBar()
+        self._headline = QLabel()
+        self._details = QLabel()
+        self._file = ElidedLabel(Qt.TextElideMode.ElideMiddle)
+        self._failed = QPushButton(icon("alert", Ink.ATTENTION), "")
+        self._pause = QPushButton()
+        self._lay_out()
+        self._pause.clicked.connect(self._toggle_pause)
+        self._failed.clicked.connect(self.attention_clicked)
+        self._refresh()
+
+    def show_progress(self, progress: AnalysisProgress) -> None:
+        """Shows how far the listening is."""
+        self._progress = progress
+        self._refresh()
+
+    def show_scan(self, scan: ScanProgress) -> None:
+        """Shows that folders are looked through; what is listened to meanwhile goes first."""
+        self._scan = scan
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Analysis")
+        self._line.setTextVisible(False)
+        self._line.setAccessibleName("Analysis progress")
+        theme.set_property(self._line, "thin", "true")
+        theme.set_role(self._details, theme.Role.MUTED)
+        theme.set_role(self._file, theme.Role.SMALL)
+        theme.set_role(self._failed, theme.Role.ATTENTION)
+        theme.set_role(self._pause, theme.Role.LINK)
+        for button in (self._failed, self._pause):
+            button.setIconSize(_BUTTON_ICON)
+        self._failed.setToolTip("Show the files that could not be analysed, each with its reason")
+
+        row = QHBoxLayout()
+        row.setContentsMargins(14, 0, 10, 0)
+        row.setSpacing(12)
+        row.addWidget(self._headline)
+        row.addWidget(self._details)
+        row.addWidget(self._file, 1)
+        row.addWidget(self._failed)
+        row.addWidget(self._pause)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._line)
+        column.addLayout(row, 1)
+        self.setFixedHeight(max(34, self.fontMetrics().height() + 16))
+
+    def _refresh(self) -> None:
+        progress, scan = self._progress, self._scan
+        listening = progress.done < progress.total
+        scanning = scan is not None and scan.running and not listening
+        self._headline.setText(headline(progress, scan))
+        idle = not listening and not scanning
+        theme.set_role(self._headline, theme.Role.MUTED if idle else theme.Role.STRONG)
+        self._details.setText(details(progress, scan))
+        self._details.setVisible(bool(self._details.text()))
+        self._file.setText(self._current_file(scanning))
+
+        # A range of nothing is Qt's way to say "busy, no telling how far".
+        total = 0 if scanning else max(1, progress.total)
+        self._line.setRange(0, total)
+        self._line.setValue(progress.done if listening else 0)
+        self._line.setAccessibleDescription(f"{self._headline.text()} {self._details.text()}")
+        theme.set_property(self._line, "paused", str(progress.paused).lower())
+
+        self._failed.setVisible(progress.failed > 0)
+        needs = text.count(progress.failed, "file needs attention", "files need attention")
+        self._failed.setText(needs)
+        self._pause.setVisible(listening)
+        name = "Resume" if progress.paused else "Pause"
+        self._pause.setText(name)
+        self._pause.setIcon(icon("play" if progress.paused else "pause", Ink.ACCENT))
+        self._pause.setToolTip(f"{name} the analysis")
+        self._pause.setAccessibleName(f"{name} the analysis")
+
+    def _current_file(self, scanning: bool) -> str:
+        if scanning and self._scan is not None:
+            return display_path(self._scan.path)
+        if self._progress.paused or self._progress.done >= self._progress.total:
+            return ""
+        return display_path(self._progress.current[0]) if self._progress.current else ""
+
+    def _toggle_pause(self) -> None:
+        self.pause_toggled.emit(not self._progress.paused)

@@ -1,0 +1,198 @@
+"""What the person can do with the selected tracks, in whichever list they are selected."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from PySide6.QtCore import QMimeData, QObject, QPoint, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.model import Track, TrackId, display_path
+from msa_desktop.store.tracks import TrackReader
+from msa_desktop.ui import file_manager, text
+from msa_desktop.ui.actions import Act, Actions, Place
+from msa_desktop.ui.bridge import Background
+from msa_desktop.ui.library_commands import LibraryCommands
+from msa_desktop.ui.play_order import PlayOrder
+from msa_desktop.ui.similar_panel import SimilarPanel
+from msa_desktop.ui.track_model import TrackModel
+from msa_desktop.ui.track_table import TrackTable
+
+_ON_TRACKS = (
+    Act.PLAY,
+    Act.FIND_SIMILAR,
+    Act.SHOW_LABELS,
+    Act.ANALYSE_AGAIN,
+    Act.SHOW_FILE,
+    Act.COPY_PATH,
+)
+
+
+def _existing_path(reader: TrackReader, track_id: TrackId) -> str:
+    track = reader.get(track_id)
+    if track is None:
+        raise UserError("This track is no longer in the library.")
+    return file_manager.check(track.path)
+
+
+class TrackCommands(QObject):
+    """Carries out the actions on tracks.
+
+    Signals:
+        said: A piece of news for the person.
+        failed: What went wrong (an exception).
+    """
+
+    said = Signal(str)
+    failed = Signal(Exception)
+
+    def __init__(
+        self,
+        reader: TrackReader,
+        background: Background,
+        actions: Actions,
+        model: TrackModel,
+        table: TrackTable,
+        panel: SimilarPanel,
+        library: LibraryCommands,
+        order: PlayOrder,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(parent)
+        self._window = parent
+        self._reader = reader
+        self._background = background
+        self._actions = actions
+        self._model = model
+        self._table = table
+        self._panel = panel
+        self._library = library
+        self._order = order
+        self._in_panel = False  # the list that had the keyboard last
+        self._connect()
+        self._update()
+
+    def targets(self) -> list[TrackId]:
+        """The tracks that an action would act on now."""
+        return self._panel.similar.selected_ids() if self._in_panel else self._table.selected_ids()
+
+    def play_in_table(self, track_id: TrackId) -> None:
+        """Plays a track of the table, and goes on in the table's order."""
+        every = self._model.ids_at(0, self._model.rowCount())
+        self._order.play(every, self._model.row_of(track_id))
+
+    def play_or_pause(self) -> None:
+        """Pauses, goes on, or begins with the selected track."""
+        if self._model.playing is None:
+            self._play()
+        else:
+            self._order.toggle()
+
+    def focus_moved(self, _before: QWidget | None, now: QWidget | None) -> None:
+        """Follows the keyboard from list to list."""
+        if now in (self._table, self._panel.similar):
+            self._in_panel = now is self._panel.similar
+            self._update()
+
+    def open_menu(self, at: QPoint) -> None:
+        """Opens the menu of the selected tracks at a place of the screen."""
+        self._actions.context_menu(Place.TRACK_MENU, self._window).popup(at)
+
+    def _connect(self) -> None:
+        handlers = {
+            Act.PLAY: self._play,
+            Act.PLAY_PAUSE: self.play_or_pause,
+            Act.PREVIOUS: self._order.previous,
+            Act.NEXT: self._order.next,
+            Act.FIND_SIMILAR: self._find_similar,
+            Act.SHOW_LABELS: self._show_labels,
+            Act.ANALYSE_AGAIN: self._analyse_again,
+            Act.SHOW_FILE: self._show_file,
+            Act.COPY_PATH: self._copy_path,
+        }
+        for act, handler in handlers.items():
+            self._actions[act].triggered.connect(handler)
+        self._table.play_asked.connect(self.play_in_table)
+        self._table.customContextMenuRequested.connect(self._table_menu)
+        self._table.selectionModel().selectionChanged.connect(self._update)
+        self._panel.similar.selectionModel().selectionChanged.connect(self._update)
+        self._panel.play_asked.connect(self._order.play_tracks)
+        self._panel.menu_asked.connect(self.open_menu)
+
+    def _update(self) -> None:
+        """Greys the actions out where nothing is selected."""
+        selection = self._panel.similar if self._in_panel else self._table
+        self._actions.enable(_ON_TRACKS, selection.selectionModel().hasSelection())
+
+    def _table_menu(self, at: QPoint) -> None:
+        if self._table.indexAt(at).isValid():
+            self.open_menu(self._table.viewport().mapToGlobal(at))
+
+    def _first(self) -> TrackId | None:
+        """The track meant where only one can be: the current one if it is selected."""
+        targets = self.targets()
+        if not self._in_panel:
+            current = self._table.current_id()
+            if current in targets:
+                return current
+        return targets[0] if targets else None
+
+    def _play(self) -> None:
+        track_id = self._first()
+        if track_id is None:
+            return
+        if self._in_panel:
+            tracks = [hit.track for hit in self._panel.similar.hits.hits]
+            place = [track.id for track in tracks].index(track_id)
+            self._order.play_tracks(tracks, place)
+        else:
+            self.play_in_table(track_id)
+
+    def _find_similar(self) -> None:
+        track_id = self._first()
+        if track_id is not None:
+            self._actions[Act.SIMILAR_PANEL].setChecked(True)
+            self._panel.find_similar(track_id)
+
+    def _show_labels(self) -> None:
+        track_id = self._first()
+        if track_id is not None:
+            self._actions[Act.SIMILAR_PANEL].setChecked(True)
+            self._panel.show_labels(track_id)
+
+    def _analyse_again(self) -> None:
+        self._library.analyse_again(self.targets())
+
+    def _show_file(self) -> None:
+        track_id = self._first()
+        if track_id is not None:
+            work = partial(_existing_path, self._reader, track_id)
+            self._background.run(work, self._open_manager, failed=self.failed.emit)
+
+    def show_folder(self, path: str) -> None:
+        """Opens a folder in the file manager."""
+        work = partial(file_manager.check, path)
+        self._background.run(work, self._open_manager, failed=self.failed.emit)
+
+    def _open_manager(self, path: str) -> None:
+        try:
+            file_manager.show(path)
+        except UserError as error:
+            self.failed.emit(error)
+
+    def _copy_path(self) -> None:
+        work = partial(self._reader.get_many, self.targets())
+        self._background.run(work, self._copy, key="copy")
+
+    def _copy(self, tracks: list[Track]) -> None:
+        if not tracks:
+            return
+        data = QMimeData()
+        data.setText(os.linesep.join(display_path(track.path) for track in tracks))
+        # For file managers; these also hold names that are no text.
+        data.setUrls([file_manager.url_of(track.path) for track in tracks])
+        QGuiApplication.clipboard().setMimeData(data)
+        self.said.emit(f"{text.count(len(tracks), 'path', 'paths')} copied.")

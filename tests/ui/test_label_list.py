@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from msa_desktop.base.model import LabelScore
+from msa_desktop.base.vocabulary import LabelKind
+from msa_desktop.ui import label_list
+
+_KINDS = {
+    "rock": LabelKind.GENRE,
+    "folk": LabelKind.GENRE,
+    "calm": LabelKind.MOOD,
+    "piano": LabelKind.INSTRUMENT,
+}
+
+
+def test_labels_are_grouped_by_kind_the_strongest_first() -> None:
+    scores = [("piano", 0.9), ("folk", 0.5), ("calm", 0.01), ("rock", 0.2), ("odd", 0.3)]
+    labels = [LabelScore(name, score, "msd") for name, score in scores]
+    lines = [line.words for line in label_list.group(labels, _KINDS)]
+    assert lines == ["Genre", "folk", "rock", "Instruments", "piano", "Other", "odd"]
+
+
+def test_every_kind_of_the_vocabulary_has_a_title() -> None:
+    for kind in LabelKind:
+        lines = label_list.group([LabelScore("x", 1.0, "msd")], {"x": kind})
+        assert len(lines) == 2, kind

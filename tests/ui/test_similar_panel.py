@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from msa_desktop.app import App
+from msa_desktop.base.events import TracksChanged
+from msa_desktop.base.model import Embedding, Track, TrackId
+from msa_desktop.store import writes
+from msa_desktop.ui.actions import Act
+from msa_desktop.ui.label_list import LabelList
+from msa_desktop.ui.main_window import MainWindow
+from msa_desktop.ui.similar_panel import SimilarPanel
+from tests.ui.conftest import Fill
+
+
+@pytest.fixture
+def ids(fill: Fill) -> list[TrackId]:
+    return fill(40, heard=38)
+
+
+@pytest.fixture
+def window(ids: list[TrackId], open_window: Callable[[], MainWindow]) -> MainWindow:
+    return open_window()
+
+
+@pytest.fixture
+def panel(window: MainWindow) -> SimilarPanel:
+    return window.panel
+
+
+def _words(panel: SimilarPanel) -> str:
+    return " ".join(label.text() for label in panel.findChildren(QLabel) if label.isVisible())
+
+
+def _press(panel: SimilarPanel, text: str) -> None:
+    button = next(b for b in panel.findChildren(QPushButton) if b.text() == text)
+    assert button.isVisible()
+    button.click()
+
+
+def _find(qtbot: QtBot, panel: SimilarPanel, track_id: TrackId) -> None:
+    with qtbot.waitSignal(panel.shown, timeout=20_000):
+        panel.find_similar(track_id)
+
+
+def test_nothing_selected_is_explained(panel: SimilarPanel) -> None:
+    assert "Select a track" in _words(panel)
+
+
+def test_the_answer_is_the_searchs(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    _find(qtbot, panel, ids[4])
+    expected = app.search.similar(ids[4], app.settings.similar_count)
+    assert [hit.track.id for hit in panel.similar.hits.hits] == [hit.track.id for hit in expected]
+    assert panel.similar.isVisible()
+    first = panel.similar.hits.index(0, 0)
+    tip = str(panel.similar.hits.data(first, Qt.ItemDataRole.ToolTipRole))
+    assert f"{expected[0].score:.3f}" in tip
+    spoken = str(panel.similar.hits.data(first, Qt.ItemDataRole.AccessibleTextRole))
+    assert expected[0].track.title in spoken
+    assert f"{round(100 * max(0, expected[0].score))} %" in spoken
+
+
+def test_the_panel_follows_the_selection(
+    qtbot: QtBot, ids: list[TrackId], window: MainWindow, panel: SimilarPanel
+) -> None:
+    with qtbot.waitSignal(panel.shown, timeout=20_000):
+        for track_id in ids[:5]:
+            window.pane.table.select(track_id)
+    qtbot.wait(100)
+    assert panel.subject == ids[4]
+    assert "Title 004" in _words(panel)
+    assert not window.actions_table[Act.BACK].isEnabled(), "rows in passing are no history"
+
+
+def test_back_and_forward_go_along_the_chain(
+    qtbot: QtBot, ids: list[TrackId], window: MainWindow, panel: SimilarPanel
+) -> None:
+    for track_id in ids[:3]:
+        _find(qtbot, panel, track_id)
+    for act, expected in ((Act.BACK, ids[1]), (Act.BACK, ids[0]), (Act.FORWARD, ids[1])):
+        with qtbot.waitSignal(panel.shown):
+            window.actions_table[act].trigger()
+        assert panel.subject == expected
+    window.actions_table[Act.BACK].trigger()
+    assert not window.actions_table[Act.BACK].isEnabled()
+
+
+def test_labels_are_shown_with_their_strength(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    with qtbot.waitSignal(panel.shown, timeout=20_000):
+        panel.show_labels(ids[2])
+    labels = panel.findChild(LabelList)
+    assert isinstance(labels, LabelList)
+    assert labels.isVisible()
+    shown = {line.words: line.score for line in labels.labels.lines if line.score}
+    strongest = app.search.labels(ids[2])[0]
+    assert shown[strongest.label] == strongest
+
+
+def test_a_waiting_track_is_listened_to_next_and_then_answered(
+    qtbot: QtBot, app: App, ids: list[TrackId], window: MainWindow, panel: SimilarPanel
+) -> None:
+    with qtbot.waitSignal(panel.listen_asked) as asked:
+        panel.find_similar(ids[39])
+    assert asked.args == [ids[39]]
+    qtbot.waitUntil(lambda: "Listening to it now" in _words(panel))
+
+    heard = app.tracks.vector(ids[0], app.encoders[0].id, app.encoders[0].version)
+    assert heard is not None
+    embedding = Embedding(app.encoders[0].id, app.encoders[0].version, heard)
+
+    def store(conn: sqlite3.Connection) -> None:
+        writes.store_analysis(conn, ids[39], [embedding])
+
+    app.writer.run(store)
+    app.events.publish(TracksChanged(frozenset([ids[39]])))
+    qtbot.waitUntil(lambda: bool(panel.similar.hits.hits), timeout=20_000)
+    assert panel.similar.hits.hits[0].track.id == ids[0]
+
+
+def test_a_pause_is_told_and_can_be_ended(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    app.library.pause()
+    _find(qtbot, panel, ids[39])
+    qtbot.waitUntil(lambda: "Analysis is paused" in _words(panel))
+    _press(panel, "Go on")
+    qtbot.waitUntil(lambda: not app.library.paused)
+    qtbot.waitUntil(lambda: "Listening to it now" in _words(panel))
+
+
+def test_a_failed_track_says_why_and_is_tried_again(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    app.writer.run(lambda conn: writes.store_failure(conn, ids[1], "The file is cut off."))
+    _find(qtbot, panel, ids[1])
+    assert "The file is cut off." in _words(panel)
+    with qtbot.waitSignal(panel.retry_asked) as asked:
+        _press(panel, "Try again")
+    assert asked.args == [[ids[1]]]
+    qtbot.waitUntil(lambda: app.tracks.counts().failed == 0)
+
+
+def test_the_only_track_has_no_others_yet(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    app.writer.run(lambda conn: writes.remove_tracks(conn, ids[1:]))
+    _find(qtbot, panel, ids[0])
+    assert "No others yet" in _words(panel)
+
+
+def test_a_track_that_is_gone_is_told(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    app.writer.run(lambda conn: writes.remove_tracks(conn, ids[:1]))
+    _find(qtbot, panel, ids[0])
+    assert "no longer in the library" in _words(panel)
+
+
+def test_a_click_on_the_play_mark_plays_the_list_from_there(
+    qtbot: QtBot, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    _find(qtbot, panel, ids[4])
+    second = panel.similar.visualRect(panel.similar.hits.index(1, 0))
+    place = QPoint(second.left() + 10, second.center().y())
+    with qtbot.waitSignal(panel.play_asked) as asked:
+        QTest.mouseClick(
+            panel.similar.viewport(),
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+            place,
+        )
+    assert asked.args is not None
+    tracks: list[Track] = asked.args[0]
+    assert [track.id for track in tracks] == [hit.track.id for hit in panel.similar.hits.hits]
+    assert asked.args[1] == 1
+
+
+def test_actions_act_on_the_list_that_has_the_keyboard(
+    qtbot: QtBot, ids: list[TrackId], window: MainWindow, panel: SimilarPanel
+) -> None:
+    window.activateWindow()
+    window.pane.table.setFocus()
+    window.pane.table.select(ids[4])
+    assert window.tracks.targets() == [ids[4]]
+    _find(qtbot, panel, ids[4])
+    panel.similar.setFocus()
+    panel.similar.setCurrentIndex(panel.similar.hits.index(2, 0))
+    third = panel.similar.hits.hits[2].track.id
+    assert window.tracks.targets() == [third]
+    with qtbot.waitSignal(panel.shown):
+        window.actions_table[Act.FIND_SIMILAR].trigger()
+    assert panel.subject == third

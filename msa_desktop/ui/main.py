@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -25,10 +24,10 @@ from msa_desktop.ui import theme
 from msa_desktop.ui.icons import app_icon
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
+from msa_desktop.ui.responsive import Responsive
 
 _log = logging.getLogger(__name__)
 
-_SWITCH_SECONDS = 0.0005
 _DRAW_MS = 20_000  # a picture of what is there by then is better than none
 _EXAMPLES = 200  # rows among which the picture's track is looked for
 _SETTLE_MS = 400  # rows and waveform arrive just after the lists
@@ -58,6 +57,7 @@ def run(app: App, folder: str | None) -> int:
     window.settings_changed.connect(_Dresser(qt).dress)
     qt.focusChanged.connect(window.tracks.focus_moved)
     watch = _Watch(window)
+    responsive = Responsive(window)
     window.show()
     for warning in app.settings_file.warnings:
         window.messages.show_error(UserError(warning))
@@ -69,6 +69,7 @@ def run(app: App, folder: str | None) -> int:
     try:
         return qt.exec()
     finally:
+        responsive.close()
         watch.close()
 
 
@@ -107,17 +108,6 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
         raise UserError(f"The picture {path} could not be written. Is its folder there?")
 
 
-def make_responsive() -> None:
-    """Keeps Python itself from making the window stutter. Called once, after the imports."""
-    # What was imported stays until the end; looking through it for garbage, which Python does now
-    # and then in whichever thread, kept the window waiting for 60 to 140 ms each time.
-    gc.freeze()
-    # How long a busy thread keeps Python's lock when another wants it. Painting a screen takes
-    # the lock some dozens of times; at Python's own 5 ms each, a thread that only counted brought
-    # stalls of 106 to 190 ms, and of 26 to 43 ms so.
-    sys.setswitchinterval(_SWITCH_SECONDS)
-
-
 def _has_display() -> bool:
     if os.environ.get("QT_QPA_PLATFORM") or not sys.platform.startswith("linux"):
         return True
@@ -129,7 +119,6 @@ def _make_application(colours: Theme) -> QApplication:
     qt = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     qt.setApplicationName("msa-desktop")
     qt.setDesktopFileName("msa-desktop")
-    make_responsive()
     theme.apply(qt, colours)
     qt.setWindowIcon(app_icon())
     return qt

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_PATH_ROOM = 64  # characters
+_PATH_HEAD, _PATH_TAIL = 24, 39
 _NO_OUTPUT = (
     "There is no sound output on this computer. Connect speakers or headphones and playing works."
 )
@@ -127,7 +129,7 @@ class Playback(QObject):
             return
         if track.offline:
             self._problem = (
-                f"The disk with this track is not there: {display_path(track.path)}. "
+                f"The disk with this track is not there: {_short(track.path)}. "
                 "Connect it and play again."
             )
         else:
@@ -202,7 +204,7 @@ class Playback(QObject):
         open_file = f"/proc/self/fd/{self._handle}"
         if not os.path.exists(open_file):
             raise UserError(
-                f"The player cannot open names that are not UTF-8 text: {display_path(path)}. "
+                f"The player cannot open names that are not UTF-8 text: {_short(path)}. "
                 "Rename the file to play it."
             )
         return QUrl.fromLocalFile(open_file)
@@ -271,6 +273,12 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
+def _short(path: str) -> str:
+    """A path for the bar, which has little room: the disk at its start and the file at its end."""
+    words = display_path(path)
+    return words if len(words) <= _PATH_ROOM else f"{words[:_PATH_HEAD]}…{words[-_PATH_TAIL:]}"
+
+
 def _missing_library(words: str) -> str:
     hint = " On Debian or Ubuntu: sudo apt install libpulse0." if "libpulse" in words else ""
     return f"Playing is off: QtMultimedia cannot be loaded ({words}).{hint}"
@@ -278,8 +286,8 @@ def _missing_library(words: str) -> str:
 
 def _cannot_open(path: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"The file is not there any more: {display_path(path)}."
-    return f"The file cannot be opened ({error.strerror}): {display_path(path)}."
+        return f"The file is not there any more: {_short(path)}."
+    return f"The file cannot be opened ({error.strerror}): {_short(path)}."
 
 
 def _cannot_play(path: str, kind: str, words: str) -> str:
@@ -288,5 +296,5 @@ def _cannot_play(path: str, kind: str, words: str) -> str:
     except OSError as error:
         return _cannot_open(path, error)
     if kind == "FormatError":
-        return f"This file's sound cannot be decoded: {display_path(path)}."
-    return f"This file cannot be played ({words}): {display_path(path)}."
+        return f"This file's sound cannot be decoded: {_short(path)}."
+    return f"This file cannot be played ({words}): {_short(path)}."

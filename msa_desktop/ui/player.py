@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFont, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QSlider,
     QStackedWidget,
     QToolButton,
@@ -23,6 +26,7 @@ from msa_desktop.ui.waveform import WaveformView
 
 _RESTART_AFTER = 3.0  # seconds; earlier than that, "previous" means the track before
 _MESSAGE_ICON = 18
+_MAY_BREAK = "\N{ZERO WIDTH SPACE}"
 
 
 class PlayerBar(QWidget):
@@ -145,6 +149,8 @@ class PlayerBar(QWidget):
         self._toggle.setFixedSize(34, 34)
         self._title.setMinimumWidth(120)
         self._message.setWordWrap(True)
+        # A long name without spaces must not make the window wide.
+        self._message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._message.setTextFormat(Qt.TextFormat.PlainText)
         self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._mute.setCheckable(True)
@@ -214,7 +220,7 @@ class PlayerBar(QWidget):
             self.playing_changed.emit(*told)
 
     def _show_message(self) -> None:
-        self._message.setText(self.message)
+        self._message.setText(self.message.replace(os.sep, os.sep + _MAY_BREAK))
         self._message.setToolTip(self.message)
         problem = bool(self._playback.problem)
         picture = icon("alert", Ink.ATTENTION) if problem else icon("info", Ink.MUTED)

@@ -59,10 +59,11 @@ class Sidebar(QWidget):
         self._seen_roots: set[str] = set()
         self._wanted = "all"
         self._announced: str | None = None
+        self._showing = False
         self._tree = _Tree(self)
         self._tree.setModel(self._model)
         self._tree.setItemDelegate(_Delegate(self._model, self._tree))
-        self._tree.selectionModel().currentChanged.connect(self._announce)
+        self._tree.selectionModel().currentChanged.connect(self._chosen)
         self._tree.expanded.connect(self._expanded)
         self._tree.collapsed.connect(self._collapsed)
         self._tree.customContextMenuRequested.connect(self._open_menu)
@@ -130,32 +131,33 @@ class Sidebar(QWidget):
         layout.addLayout(footer)
 
     def _show(self, tree: Tree) -> None:
+        # Until all is in its place again, nothing that Qt makes the current line was chosen.
+        self._showing = True
         was_reset = self._model.show(tree)
         roots = [node for node in tree.top_nodes() if node.kind is Kind.ROOT]
         self.read.emit(bool(roots))
-        if not was_reset:
-            return
-        for root in roots:
-            # A folder that was just added shows what it holds.
-            if root.path not in self._seen_roots:
-                self._seen_roots.add(root.path)
-                self._open.add(root.path)
-        for path in sorted(self._open):
-            index = self._model.index_of(path)
-            if index.isValid():
-                self._tree.expand(index)
-        wanted = self._wanted
-        index = self._model.index_of(wanted)
-        if not index.isValid():
-            index = self._model.index_of("all")
-        self._tree.setCurrentIndex(index)
-        self._wanted = wanted  # also one that is only about to come, such as a folder just added
+        if was_reset:
+            for root in roots:
+                # A folder that was just added shows what it holds.
+                if root.path not in self._seen_roots:
+                    self._seen_roots.add(root.path)
+                    self._open.add(root.path)
+            for path in sorted(self._open):
+                self._tree.expand(self._model.index_of(path))
+            wanted = self._model.index_of(self._wanted)
+            self._tree.setCurrentIndex(wanted if wanted.isValid() else self._model.index_of("all"))
+        self._showing = False
+        self._announce(self._tree.currentIndex())
+
+    def _chosen(self, index: QModelIndex) -> None:
+        if index.isValid() and not self._showing:
+            self._wanted = self._model.node(index).key
+            self._announce(index)
 
     def _announce(self, index: QModelIndex) -> None:
         if not index.isValid():
             return
         node = self._model.node(index)
-        self._wanted = node.key
         self._actions.enable([Act.REMOVE_FOLDER], node.kind is Kind.ROOT)
         self._actions.enable([Act.SHOW_FOLDER], node.scope is Scope.FOLDER and node.online)
         if node.key != self._announced:

@@ -24,7 +24,7 @@ from msa_desktop.ui import text
 
 _BAR = 2.0  # pixels, then a gap of
 _GAP = 1.0
-_LOUDNESS = np.float32(0.6)
+_LOUDNESS = 0.6
 _INSET = 5  # room for the focus ring
 _KEY_STEP = 5_000  # milliseconds
 _PAGE_STEP = 30_000
@@ -52,7 +52,7 @@ def levels(peaks: bytes, count: int) -> FloatArray:
     stored = np.frombuffer(peaks, np.uint8).astype(np.float32)
     if not stored.size or not stored.max():
         return np.zeros(count, np.float32)
-    stored = (stored / stored.max()) ** _LOUDNESS
+    stored = (stored / stored.max()) ** np.float32(_LOUDNESS)
     if stored.size >= count:
         starts = np.arange(count) * stored.size // count
         return np.maximum.reduceat(stored, starts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 
@@ -26,6 +27,15 @@ from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
 
 Fill = Callable[..., list[TrackId]]
+
+
+@pytest.fixture(autouse=True)
+def garbage_in_this_thread() -> Iterator[None]:
+    """As in the program: a widget must not be collected by another thread (`ui/responsive.py`)."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -36,21 +36,33 @@ def music(tmp_path: Path) -> Path:
     return folder
 
 
+def _central(window: MainWindow) -> QWidget:
+    central = window.centralWidget()
+    assert central is not None
+    return central
+
+
+def _enter(window: MainWindow, data: QMimeData) -> QDragEnterEvent:
+    copy, left, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier
+    enter = QDragEnterEvent(QPoint(50, 50), copy, data, left, keys.NoModifier)
+    QApplication.sendEvent(_central(window), enter)
+    return enter
+
+
 def _drop(window: MainWindow, *paths: Path) -> None:
     """Drags files over the window's middle and lets them go."""
-    central = window.centralWidget()
+    central = _central(window)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    copy, left, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier
-    at = QPoint(50, 50)
-    enter = QDragEnterEvent(at, copy, data, left, keys.NoModifier)
-    QApplication.sendEvent(central, enter)
+    enter = _enter(window, data)
     assert enter.isAccepted()
     area = window.findChild(DropArea)
     assert isinstance(area, DropArea)
     assert area.isVisible()
     assert area.size() == central.size()
-    QApplication.sendEvent(central, QDropEvent(QPointF(at), copy, data, left, keys.NoModifier))
+    copy, left, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier
+    drop = QDropEvent(QPointF(50, 50), copy, data, left, keys.NoModifier)
+    QApplication.sendEvent(central, drop)
     assert not area.isVisible()
 
 
@@ -94,30 +106,16 @@ def test_dragging_away_uncovers_the_window(open_window: Open, music: Path) -> No
     window = open_window()
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(music))])
-    enter = QDragEnterEvent(
-        QPoint(9, 9),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(window.centralWidget(), enter)
+    _enter(window, data)
     area = window.findChild(DropArea)
     assert isinstance(area, DropArea)
     assert area.isVisible()
-    QApplication.sendEvent(window.centralWidget(), QDragLeaveEvent())
+    QApplication.sendEvent(_central(window), QDragLeaveEvent())
     assert not area.isVisible()
 
     words = QMimeData()
     words.setText("not a file")
-    other = QDragEnterEvent(
-        QPoint(9, 9),
-        Qt.DropAction.CopyAction,
-        words,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
-    QApplication.sendEvent(window.centralWidget(), other)
+    _enter(window, words)
     assert not area.isVisible()
 
 

@@ -169,14 +169,14 @@ def test_everything_in_it_has_a_name_for_screen_readers(bar: PlayerBar) -> None:
         assert all(widget.accessibleName() for widget in bar.findChildren(kind))
 
 
-def test_the_bar_keeps_its_height_whatever_it_says(
+def test_the_bar_keeps_its_height_and_gives_way_whatever_it_says(
     qtbot: QtBot, bar: PlayerBar, track: Track
 ) -> None:
-    before = bar.height()
+    before = (bar.height(), bar.minimumSizeHint().width())
     bar.play(Track(track.id, "/gone/" + "x" * 300, 1, track.state, Tags(), None, 1, 1, 0.0))
     qtbot.waitUntil(lambda: bool(bar.message))
     bar.adjustSize()
-    assert bar.height() == before
+    assert (bar.height(), bar.minimumSizeHint().width()) == before
 
 
 _WITHOUT_MULTIMEDIA = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -17,10 +16,11 @@ from msa_desktop.base.events import TracksChanged
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.settings import Theme
-from msa_desktop.ui import main, theme
+from msa_desktop.ui import theme
 from msa_desktop.ui.columns import Col
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
+from msa_desktop.ui.responsive import Responsive
 from tests.ui import big_library
 from tests.ui.watchdog import Watchdog
 
@@ -40,8 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> DataPaths:
 
 @pytest.fixture
 def window(qtbot: QtBot, qapp: QApplication, data: DataPaths) -> Iterator[MainWindow]:
-    before = sys.getswitchinterval()
-    main.make_responsive()
+    responsive = Responsive()
     theme.apply(qapp, Theme.LIGHT)
     with App(data) as app:
         made = MainWindow(app, None, playback=Playback(needs_output=False))
@@ -54,7 +53,7 @@ def window(qtbot: QtBot, qapp: QApplication, data: DataPaths) -> Iterator[MainWi
         assert made.model.rowCount() == _TRACKS
         yield made
         made.end_work()
-    sys.setswitchinterval(before)
+    responsive.close()
 
 
 def _longest_stall(qtbot: QtBot, window: MainWindow, steps: Steps, pause: int) -> float:

@@ -163,6 +163,7 @@ def test_the_time_under_the_pointer_is_shown(view: WaveformView) -> None:
     bubble = view.palette().color(QPalette.ColorRole.ToolTipBase)
     QApplication.sendEvent(view, QEvent(QEvent.Type.Leave))
     assert not _columns(view.grab().toImage(), bubble)
+    QTest.mouseMove(view, QPoint(300, 20))  # a pointer that is there already would not move
     QTest.mouseMove(view, QPoint(390, 25))
     columns = _columns(view.grab().toImage(), bubble)
     assert columns

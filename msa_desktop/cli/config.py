@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from msa_desktop.base.errors import UserError
 from msa_desktop.base.settings import Settings, SettingsFile, declared
-from msa_desktop.cli._base import data_paths, show, standard_options
+from msa_desktop.cli._base import USAGE, data_paths, fail, show, standard_options
 
 
 @click.command("config")
@@ -26,12 +27,15 @@ def command(key: str | None, value: str | None, reset: bool) -> None:
             raise click.UsageError("--reset needs the KEY of one setting.")
         keys = list(Settings.model_fields)
     else:
-        if value is not None:
-            file.set(key, value)
-        elif reset:
-            file.reset(key)
-        else:
-            declared(key)
+        try:
+            if value is not None:
+                file.set(key, value)
+            elif reset:
+                file.reset(key)
+            else:
+                declared(key)
+        except UserError as error:
+            fail(str(error), USAGE)
         keys = [key]
     values: dict[str, Any] = file.values.model_dump(mode="json")
     lines = []

@@ -34,8 +34,13 @@ def log_mel(waves: FloatArray) -> FloatArray:
         Shape (n, 1 + (samples - 512) // 256, 96): log10(1 + 10000 * power), bands on the Slaney
         scale from 0 to 8000 Hz, each filter of equal area.
     """
+    # One at a time: what a single waveform needs stays in the processor's cache.
+    return np.stack([_log_mel(wave) for wave in waves])
+
+
+def _log_mel(wave: FloatArray) -> FloatArray:
     window, filters = _tables()
-    frames = sliding_window_view(waves, FFT, axis=-1)[..., ::HOP, :]
+    frames = sliding_window_view(wave, FFT)[::HOP]
     spectrum = np.fft.rfft(frames * window)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     mel: FloatArray = np.log10(np.float32(10_000) * (power @ filters) + np.float32(1))

@@ -28,7 +28,7 @@ LAYER = 200  # units of the penultimate layer
 
 _REVISION = 1  # counts up when the same windows would give another vector
 
-SPEC = WindowSpec(_mel.SAMPLE_RATE, _mel.samples_for(PATCH) / _mel.SAMPLE_RATE, 10)
+SPEC = WindowSpec(_mel.SAMPLE_RATE, _mel.samples_for(PATCH) / _mel.SAMPLE_RATE, 12)
 ID = "musicnn"
 VERSION = f"0.1.0-{_REVISION}-{SPEC.count}x{PATCH}"
 LABEL_SOURCES = ("msd", "mtt")

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 
+import shiboken6
 from PySide6.QtCore import QEventLoop, QObject, QSocketNotifier, QTimer, SignalInstance
 from PySide6.QtWidgets import QApplication
 
@@ -55,7 +56,6 @@ def run(app: App, folder: str | None) -> int:
     library, problem = _library_of(app)
     window = MainWindow(app, library, problem)
     window.settings_changed.connect(_Dresser(qt).dress)
-    qt.focusChanged.connect(window.tracks.focus_moved)
     watch = _Watch(window)
     responsive = Responsive(window)
     window.show()
@@ -71,6 +71,7 @@ def run(app: App, folder: str | None) -> int:
     finally:
         responsive.close()
         watch.close()
+        shiboken6.delete(window)
 
 
 def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = None) -> None:
@@ -89,7 +90,6 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
     qt = _make_application(Theme(theme_name) if theme_name else app.settings.theme)
     library, _ = _library_of(app)  # only for the waveform
     window = MainWindow(app, library, playback=Playback(needs_output=False))
-    qt.focusChanged.connect(window.tracks.focus_moved)
     window.resize(*size)
     window.show()
     _wait(window.model.shown, window.show_library)
@@ -104,6 +104,7 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
     loop.exec()
     saved = window.grab().save(str(path), "PNG")
     window.end_work()
+    shiboken6.delete(window)  # here and now, not by the garbage collector at the program's end
     if not saved:
         raise UserError(f"The picture {path} could not be written. Is its folder there?")
 

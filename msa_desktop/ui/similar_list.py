@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QFont, QFontMetrics, QMouseEvent, QPainter, QPalette
+from PySide6.QtGui import QAction, QFocusEvent, QFont, QFontMetrics, QMouseEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -87,9 +87,11 @@ class SimilarList(QListView):
 
     Signals:
         play_asked: The hit in this row was double-clicked, or its play mark clicked.
+        focused: The keyboard came here.
     """
 
     play_asked = Signal(int)
+    focused = Signal()
 
     def __init__(self, actions: Sequence[QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -118,6 +120,11 @@ class SimilarList(QListView):
         """Says which track is in the player, so that its row can show it."""
         self.hits.playing = track_id
         self.viewport().update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Tells that the keyboard is here."""
+        super().focusInEvent(event)
+        self.focused.emit()
 
     def _play(self, index: QModelIndex) -> None:
         self.play_asked.emit(index.row())

@@ -91,12 +91,6 @@ class TrackCommands(QObject):
         else:
             self._order.toggle()
 
-    def focus_moved(self, _before: QWidget | None, now: QWidget | None) -> None:
-        """Follows the keyboard from list to list."""
-        if now in (self._table, self._panel.similar):
-            self._in_panel = now is self._panel.similar
-            self._update()
-
     def open_menu(self, at: QPoint) -> None:
         """Opens the menu of the selected tracks at a place of the screen."""
         self._actions.context_menu(Place.TRACK_MENU, self._window).popup(at)
@@ -115,12 +109,22 @@ class TrackCommands(QObject):
         }
         for act, handler in handlers.items():
             self._actions[act].triggered.connect(handler)
+        self._table.focused.connect(self._use_table)
+        self._panel.similar.focused.connect(self._use_panel)
         self._table.play_asked.connect(self.play_in_table)
         self._table.customContextMenuRequested.connect(self._table_menu)
         self._table.selectionModel().selectionChanged.connect(self._update)
         self._panel.similar.selectionModel().selectionChanged.connect(self._update)
         self._panel.play_asked.connect(self._order.play_tracks)
         self._panel.menu_asked.connect(self.open_menu)
+
+    def _use_table(self) -> None:
+        self._in_panel = False
+        self._update()
+
+    def _use_panel(self) -> None:
+        self._in_panel = True
+        self._update()
 
     def _update(self) -> None:
         """Greys the actions out where nothing is selected."""

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from msa_desktop.base.model import TrackId
@@ -43,11 +43,13 @@ class TrackTable(QTableView):
         current_changed: The track the keyboard or the mouse is on, or None.
         play_asked: A track was double-clicked.
         typed: A letter was typed: the person looks for something.
+        focused: The keyboard came here.
     """
 
     current_changed = Signal(object)
     play_asked = Signal(int)
     typed = Signal(str)
+    focused = Signal()
 
     def __init__(
         self, model: TrackModel, actions: Sequence[QAction], parent: QWidget | None = None
@@ -156,6 +158,11 @@ class TrackTable(QTableView):
         """Follows the pointer, to light up the whole row."""
         self._hover(self.rowAt(int(event.position().y())))
         super().mouseMoveEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Tells that the keyboard is here."""
+        super().focusInEvent(event)
+        self.focused.emit()
 
     def leaveEvent(self, event: QEvent) -> None:
         """No row is under the pointer any more."""

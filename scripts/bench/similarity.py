@@ -165,7 +165,7 @@ def main() -> None:
     if args.rates:
         for source in first[0].labels:
             mean = np.mean([embedding.labels[source] for embedding in first], axis=0)
-            print(source, mean.round(3).tolist())
+            print(source, mean.astype(float).round(3).tolist())
 
 
 if __name__ == "__main__":

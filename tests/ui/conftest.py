@@ -94,7 +94,6 @@ def open_window(qtbot: QtBot, qapp: QApplication, app: App) -> Iterator[Callable
     def open_it() -> MainWindow:
         window = MainWindow(app, app.library, playback=Playback(needs_output=False))
         windows.append(window)
-        qapp.focusChanged.connect(window.tracks.focus_moved)
         qtbot.addWidget(window)
         window.show()
         with qtbot.waitSignal(window.model.shown):
@@ -103,5 +102,4 @@ def open_window(qtbot: QtBot, qapp: QApplication, app: App) -> Iterator[Callable
 
     yield open_it
     for window in windows:
-        qapp.focusChanged.disconnect(window.tracks.focus_moved)
         window.close()

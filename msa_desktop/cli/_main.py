@@ -44,7 +44,8 @@ class _Commands(click.Group):
         except Exception as error:
             _log.exception("a bug in %s", ctx.invoked_subcommand)
             with ctx:
-                fail(f"This is a bug, please report it with the log: {type(error).__name__}: {error}")
+                what = f"{type(error).__name__}: {error}"
+                fail(f"This is a bug; please report it, with the log. ({what})")
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"max_content_width": 96})

@@ -24,6 +24,7 @@ from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.paths import resources
+from msa_desktop.encoders import musicnn
 
 PATIENCE = 60.0  # seconds; a test that passes takes a fraction
 READ, LISTEN, PEAKS = Work.READ, Work.LISTEN, Work.PEAKS
@@ -160,7 +161,7 @@ def test_reads_listens_and_draws(make_bench: Callable[..., Bench], song: Path) -
     assert reading is not None
     assert reading.info.duration == pytest.approx(4, abs=0.01)
     (embedding,) = by_work[LISTEN].embeddings
-    assert (embedding.encoder, embedding.vector.shape) == ("musicnn", (200,))
+    assert (embedding.encoder, embedding.vector.shape) == (musicnn.ID, (musicnn.DIMENSION,))
     assert by_work[PEAKS].peaks
     assert all(outcome.seconds > 0 for outcome in by_work.values())
 

@@ -69,19 +69,21 @@ def _download(pack: str, folder: Path) -> Path:
 
 def _unpack(package: Path, folder: Path) -> None:
     command = ["dpkg-deb", "--fsys-tarfile", str(package)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-            for member in archive:
-                wanted = member.name.lower().endswith(_ENDINGS) and member.size > _LEAST_BYTES
-                content = archive.extractfile(member) if wanted and member.isfile() else None
-                if content is None:
-                    continue
-                path = PurePosixPath(member.name)
-                target = folder / path.name
-                if target.exists():  # two songs have a file of one name
-                    target = folder / f"{path.parent.name}-{path.name}"
-                with content, target.open("wb") as file:
-                    shutil.copyfileobj(content, file)
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+    ):
+        for member in archive:
+            wanted = member.name.lower().endswith(_ENDINGS) and member.size > _LEAST_BYTES
+            content = archive.extractfile(member) if wanted and member.isfile() else None
+            if content is None:
+                continue
+            path = PurePosixPath(member.name)
+            target = folder / path.name
+            if target.exists():  # two songs have a file of one name
+                target = folder / f"{path.parent.name}-{path.name}"
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
     package.unlink()
 
 

@@ -167,7 +167,6 @@ class SettingsFile:
 
     def replace(self, values: Settings) -> Settings:
         """Saves all settings in one step: the old file or the new one, never half of one."""
-        self.values = values
         table = values.model_dump(mode="json", exclude_defaults=True)
         if self._aside:
             table[_ASIDE] = self._aside
@@ -182,6 +181,7 @@ class SettingsFile:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+        self.values = values
         return values
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, Flag, StrEnum, auto
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QMenuBar, QWidget
 
 from msa_desktop.ui.icons import icon
 
@@ -275,6 +275,7 @@ class Actions(QObject):
     def context_menu(self, place: Place, parent: QWidget) -> QMenu:
         """A new context menu; it deletes itself when it closes."""
         menu = QMenu(parent)
+        menu.setObjectName("context")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._fill(menu, place)
         return menu
@@ -303,6 +304,26 @@ class Actions(QObject):
         keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})"
         action.setToolTip(spec.tip + (keys if spec.keys else ""))
         return action
+
+
+def menu_place(view: QAbstractItemView, event: QContextMenuEvent) -> QPoint | None:
+    """Where on the screen an item's menu opens: under the pointer, or at the current item.
+
+    Args:
+        view: A list, table or tree.
+        event: From the right mouse button, or from the menu key.
+
+    Returns:
+        None where there is no item.
+    """
+    if event.reason() is QContextMenuEvent.Reason.Keyboard:
+        index = view.currentIndex()
+        view.scrollTo(index)
+        at = view.visualRect(index).center()
+    else:
+        at = view.viewport().mapFromGlobal(event.globalPos())
+        index = view.indexAt(at)
+    return view.viewport().mapToGlobal(at) if index.isValid() else None
 
 
 def _group(item: tuple[Act, Spec]) -> int:

@@ -180,10 +180,6 @@ class Background(QObject):
             self._newest[key] = number
         self._pool.submit(self._do, _Request(key, number, work, done, failed))
 
-    def forget(self, key: str) -> None:
-        """Drops the answer that is awaited under `key`, if any."""
-        self._newest.pop(key, None)
-
     def close(self) -> None:
         """Drops what waits, ends what runs, and delivers nothing any more."""
         self._closed = True

@@ -67,6 +67,7 @@ class DropArea(QWidget):
         painter.setPen(palette.color(QPalette.ColorRole.WindowText))
         words = self.rect().adjusted(0, _ICON + 30, 0, 0)
         painter.drawText(words, Qt.AlignmentFlag.AlignCenter, "Drop to add this folder")
+        painter.end()
 
     def _cover(self) -> None:
         parent = self.parentWidget()

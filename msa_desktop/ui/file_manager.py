@@ -34,25 +34,34 @@ def check(path: str) -> str:
     return path
 
 
-def show(path: str) -> None:
-    """Opens the file manager on a path, with the path selected where the system can.
+def open_folder(path: str) -> None:
+    """Opens the file manager on a folder.
 
     Raises:
         UserError: There is no file manager.
     """
-    if os.path.isdir(path):
-        opened = QDesktopServices.openUrl(url_of(path))
-    elif sys.platform == "win32":
+    if not QDesktopServices.openUrl(url_of(path)):
+        raise _no_manager(path)
+
+
+def show_file(path: str) -> None:
+    """Opens the file manager on a file's folder, with the file selected where the system can.
+
+    Raises:
+        UserError: There is no file manager.
+    """
+    if sys.platform == "win32":
         opened, _ = QProcess.startDetached("explorer.exe", ["/select,", os.path.normpath(path)])
     elif sys.platform == "darwin":
         opened, _ = QProcess.startDetached("/usr/bin/open", ["-R", path])
     else:
         opened = _select_over_dbus(path) or QDesktopServices.openUrl(url_of(os.path.dirname(path)))
     if not opened:
-        raise UserError(
-            f"No file manager could be opened. The file is {display_path(path)}: copy its path "
-            "(Ctrl+Shift+C) to open it yourself."
-        )
+        raise _no_manager(path)
+
+
+def _no_manager(path: str) -> UserError:
+    return UserError(f"No file manager could be opened. Look for {display_path(path)} yourself.")
 
 
 def _select_over_dbus(path: str) -> bool:

@@ -78,7 +78,7 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
     """Draws the window with the library's real content into a PNG file.
 
     Args:
-        app: The services; the library is only read.
+        app: The services; nothing is changed but that one track's waveform is kept.
         path: The file.
         size: Width and height in pixels.
         theme_name: "light" or "dark"; None for the person's setting.
@@ -87,7 +87,7 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
         UserError: The file cannot be written.
     """
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    qt = _make_application(Theme(theme_name) if theme_name else app.settings.theme)
+    _qt = _make_application(Theme(theme_name) if theme_name else app.settings.theme)  # held
     library, _ = _library_of(app)  # only for the waveform
     window = MainWindow(app, library, playback=Playback(needs_output=False))
     window.resize(*size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal
@@ -18,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from msa_desktop.app import App
 from msa_desktop.base.events import AnalysisProgress, ScanProgress, TracksChanged
-from msa_desktop.base.model import TrackId
+from msa_desktop.base.model import Root, TrackId
 from msa_desktop.services.library import Library
 from msa_desktop.store.tracks import SortKey
 from msa_desktop.ui import about, text
@@ -44,6 +45,8 @@ from msa_desktop.ui.window_state import WindowState
 _SIDE_SHARE, _SIDE_LEAST, _SIDE_MOST = 0.17, 190, 250
 _PANEL_SHARE, _PANEL_LEAST, _PANEL_MOST = 0.25, 270, 380
 _STATE_VERSION = 1
+
+_log = logging.getLogger(__name__)
 
 
 class MainWindow(QMainWindow):
@@ -264,7 +267,7 @@ class MainWindow(QMainWindow):
     def _show_place(self, node: Node) -> None:
         self.pane.show_place(node)
 
-    def _show_added(self, root: Any) -> None:
+    def _show_added(self, root: Root) -> None:
         self.sidebar.choose(root.path)
 
     def _show_playing(self, track_id: TrackId | None, playing: bool) -> None:
@@ -352,9 +355,15 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         state = self._state_file.load()
+        self.model.set_order(SortKey.ARTIST, descending=False)
         if state.get("version") != _STATE_VERSION:
-            self.model.set_order(SortKey.ARTIST, descending=False)
             return
+        try:
+            self._apply(state)
+        except (KeyError, TypeError, ValueError) as error:
+            _log.warning("the window's saved layout cannot be used (%r)", error)
+
+    def _apply(self, state: dict[str, Any]) -> None:
         self.restoreGeometry(QByteArray(base64.b64decode(state["geometry"])))
         if state["splitter"]:
             self._divided_by_hand = True
@@ -362,6 +371,8 @@ class MainWindow(QMainWindow):
         for act, shown in zip((Act.SIDEBAR, Act.SIMILAR_PANEL), state["parts"], strict=True):
             self.actions_table[act].setChecked(shown)
         self.pane.table.restore_columns(state["columns"])
-        self.model.set_order(SortKey(state["sort"][0]), descending=bool(state["sort"][1]))
+        key, descending = state["sort"]
+        self.model.set_order(SortKey(key), descending=bool(descending))
         self.sidebar.restore(state["sidebar"])
-        self.player.set_volume(*state["volume"])
+        percent, muted = state["volume"]
+        self.player.set_volume(int(percent), bool(muted))

@@ -27,4 +27,6 @@ class Mark(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         del event
-        self._icon.paint(QPainter(self), self.rect())
+        painter = QPainter(self)
+        self._icon.paint(painter, self.rect())
+        painter.end()

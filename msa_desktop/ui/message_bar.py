@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
@@ -14,6 +16,7 @@ from msa_desktop.ui.mark import Mark
 from msa_desktop.ui.theme import Role
 
 _GLANCE_MS = 6000
+_MOST_LETTERS = 300  # about three lines; the rest is in the tooltip
 
 
 class MessageBar(QWidget):
@@ -73,7 +76,9 @@ class MessageBar(QWidget):
             *(("alert", Ink.ATTENTION) if notice.is_error else ("info", Ink.ACCENT))
         )
         more = len(self._waiting) - 1
-        self._text.setText(notice.text + (f"  ({more} more)" if more else ""))
+        words = textwrap.shorten(notice.text, _MOST_LETTERS, placeholder="…")
+        self._text.setText(words + (f"  ({more} more)" if more else ""))
+        self._text.setToolTip(notice.text if "…" in words else "")
         self.setAccessibleName(notice.text)
         self.show()
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))

@@ -68,6 +68,7 @@ class PlayerBar(QWidget):
         self._volume = QSlider(Qt.Orientation.Horizontal)
         self._lay_out()
         self._connect()
+        self._show_duration(0.0)
         self._refresh()
 
     # --- what is so ---

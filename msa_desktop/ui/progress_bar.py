@@ -29,7 +29,8 @@ def rate_words(rate: float) -> str:
     if rate <= 0:
         return ""
     if rate < 1:
-        return f"{max(1, round(rate * 60))} files/min"
+        per_minute = max(1, round(rate * 60))
+        return "1 file/min" if per_minute == 1 else f"{per_minute} files/min"
     return f"{rate:.1f} files/s" if rate < 10 else f"{rate:.0f} files/s"
 
 

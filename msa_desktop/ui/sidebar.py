@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QModelIndex, QObject, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QPainter, QPalette
+from PySide6.QtGui import QContextMenuEvent, QFont, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
@@ -17,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from msa_desktop.store.tracks import Scope, TrackReader
 from msa_desktop.ui import folder_tree, paint, theme
-from msa_desktop.ui.actions import Act, Actions, Place
+from msa_desktop.ui.actions import Act, Actions, Place, menu_place
 from msa_desktop.ui.bridge import Background
 from msa_desktop.ui.folder_model import FolderModel
 from msa_desktop.ui.folder_tree import Kind, Node, Tree
@@ -66,7 +68,7 @@ class Sidebar(QWidget):
         self._tree.selectionModel().currentChanged.connect(self._chosen)
         self._tree.expanded.connect(self._expanded)
         self._tree.collapsed.connect(self._collapsed)
-        self._tree.customContextMenuRequested.connect(self._open_menu)
+        self._tree.menu_asked.connect(self._open_menu)
         self._refresh_soon = QTimer(self, singleShot=True, interval=_REFRESH_MS)
         self._refresh_soon.timeout.connect(self.refresh)
         self._lay_out()
@@ -74,7 +76,7 @@ class Sidebar(QWidget):
     def refresh(self) -> None:
         """Reads folders and counts again, in the background."""
         self._refresh_soon.stop()
-        self._background.run(lambda: folder_tree.read_tree(self._reader), self._show, key="tree")
+        self._background.run(partial(folder_tree.read_tree, self._reader), self._show, key="tree")
 
     def refresh_soon(self) -> None:
         """The same, at most once a second while thousands of files arrive."""
@@ -171,14 +173,19 @@ class Sidebar(QWidget):
         self._open.discard(self._model.node(index).key)
 
     def _open_menu(self, at: QPoint) -> None:
-        index = self._tree.indexAt(at)
-        if index.isValid() and self._model.node(index).scope is Scope.FOLDER:
-            menu = self._actions.context_menu(Place.FOLDER_MENU, self)
-            menu.popup(self._tree.viewport().mapToGlobal(at))
+        node = self.current()
+        if node is not None and node.scope is Scope.FOLDER:
+            self._actions.context_menu(Place.FOLDER_MENU, self).popup(at)
 
 
 class _Tree(QTreeView):
-    """A tree without decoration of its own."""
+    """A tree without decoration of its own.
+
+    Signals:
+        menu_asked: The current line's menu is wanted at this place of the screen.
+    """
+
+    menu_asked = Signal(QPoint)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -189,9 +196,14 @@ class _Tree(QTreeView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setExpandsOnDoubleClick(True)
         self.setMouseTracking(True)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Asks for the item's menu."""
+        at = menu_place(self, event)
+        if at is not None:
+            self.menu_asked.emit(at)
 
     def drawRow(self, painter: QPainter, options: QStyleOptionViewItem, index: Index) -> None:
         super().drawRow(painter, options, index)

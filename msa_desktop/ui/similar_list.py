@@ -12,12 +12,22 @@ from PySide6.QtCore import (
     QLocale,
     QModelIndex,
     QObject,
+    QPoint,
     QRect,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QFocusEvent, QFont, QFontMetrics, QMouseEvent, QPainter, QPalette
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QFocusEvent,
+    QFont,
+    QFontMetrics,
+    QMouseEvent,
+    QPainter,
+    QPalette,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -29,6 +39,7 @@ from PySide6.QtWidgets import (
 
 from msa_desktop.base.model import Hit, TrackId, display_path
 from msa_desktop.ui import paint, text
+from msa_desktop.ui.actions import menu_place
 from msa_desktop.ui.icons import Ink, icon
 from msa_desktop.ui.paint import EDGE, Index
 
@@ -88,10 +99,12 @@ class SimilarList(QListView):
     Signals:
         play_asked: The hit in this row was double-clicked, or its play mark clicked.
         focused: The keyboard came here.
+        menu_asked: The selected tracks' menu is wanted at this place of the screen.
     """
 
     play_asked = Signal(int)
     focused = Signal()
+    menu_asked = Signal(QPoint)
 
     def __init__(self, actions: Sequence[QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -107,7 +120,6 @@ class SimilarList(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.doubleClicked.connect(self._play)
         delegate.play_clicked.connect(self.play_asked)
 
@@ -120,6 +132,12 @@ class SimilarList(QListView):
         """Says which track is in the player, so that its row can show it."""
         self.hits.playing = track_id
         self.viewport().update()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Asks for the item's menu."""
+        at = menu_place(self, event)
+        if at is not None:
+            self.menu_asked.emit(at)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tells that the keyboard is here."""

@@ -54,12 +54,15 @@ class Answer:
 
     Attributes:
         track: None when it is no longer in the library.
+        hits: Those that sound alike at all; a negative cosine is the opposite of similar.
+        compared: Whether there was any other track to compare with.
         problem: Why there are no hits, in words; empty if all went well.
     """
 
     track: Track | None
     hits: list[Hit] = field(default_factory=list)
     labels: list[LabelScore] = field(default_factory=list)
+    compared: bool = False
     problem: str = ""
 
 
@@ -78,7 +81,8 @@ def read(reader: TrackReader, search: Search, count: int, track_id: TrackId) -> 
         hits = search.similar(track_id, count)
     except UserError as error:
         problem = str(error)
-    return Answer(track, hits, labels, problem)
+    alike = [hit for hit in hits if hit.score > 0]
+    return Answer(track, alike, labels, bool(hits), problem)
 
 
 class SimilarPanel(QWidget):
@@ -147,7 +151,7 @@ class SimilarPanel(QWidget):
         self._tabs.currentChanged.connect(self._show_answer)
         self._note.asked.connect(self._button_pressed)
         self.similar.play_asked.connect(self._play)
-        self.similar.customContextMenuRequested.connect(self._ask_menu)
+        self.similar.menu_asked.connect(self.menu_asked)
         self._show_answer()
 
     # What the window asks
@@ -281,6 +285,9 @@ class SimilarPanel(QWidget):
             self._say("alert", "This cannot be compared now", answer.problem)
         elif answer.hits:
             self._pages.setCurrentWidget(self.similar)
+        elif answer.compared:
+            text = "No other track in the library comes near this one."
+            self._say("similar", "Nothing sounds like this", text)
         else:
             text = "Nothing else was listened to so far. Similar tracks appear here as it goes on."
             self._say("similar", "No others yet", text)
@@ -323,10 +330,6 @@ class SimilarPanel(QWidget):
 
     def _play(self, row: int) -> None:
         self.play_asked.emit([hit.track for hit in self.similar.hits.hits], row)
-
-    def _ask_menu(self, at: QPoint) -> None:
-        if self.similar.indexAt(at).isValid():
-            self.menu_asked.emit(self.similar.viewport().mapToGlobal(at))
 
     def _lay_out(self) -> None:
         self.setMinimumWidth(250)

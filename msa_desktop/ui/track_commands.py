@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QMimeData, QObject, QPoint, Signal
+from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
@@ -95,6 +96,13 @@ class TrackCommands(QObject):
         """Opens the menu of the selected tracks at a place of the screen."""
         self._actions.context_menu(Place.TRACK_MENU, self._window).popup(at)
 
+    def show_folder(self, path: str) -> None:
+        """Opens a folder in the file manager."""
+        work = partial(file_manager.check, path)
+        self._background.run(
+            work, partial(self._open, file_manager.open_folder), failed=self.failed.emit
+        )
+
     def _connect(self) -> None:
         handlers = {
             Act.PLAY: self._play,
@@ -112,7 +120,7 @@ class TrackCommands(QObject):
         self._table.focused.connect(self._use_table)
         self._panel.similar.focused.connect(self._use_panel)
         self._table.play_asked.connect(self.play_in_table)
-        self._table.customContextMenuRequested.connect(self._table_menu)
+        self._table.menu_asked.connect(self.open_menu)
         self._table.selectionModel().selectionChanged.connect(self._update)
         self._panel.similar.selectionModel().selectionChanged.connect(self._update)
         self._panel.play_asked.connect(self._order.play_tracks)
@@ -130,10 +138,6 @@ class TrackCommands(QObject):
         """Greys the actions out where nothing is selected."""
         selection = self._panel.similar if self._in_panel else self._table
         self._actions.enable(_ON_TRACKS, selection.selectionModel().hasSelection())
-
-    def _table_menu(self, at: QPoint) -> None:
-        if self._table.indexAt(at).isValid():
-            self.open_menu(self._table.viewport().mapToGlobal(at))
 
     def _first(self) -> TrackId | None:
         """The track meant where only one can be: the current one if it is selected."""
@@ -174,16 +178,13 @@ class TrackCommands(QObject):
         track_id = self._first()
         if track_id is not None:
             work = partial(_existing_path, self._reader, track_id)
-            self._background.run(work, self._open_manager, failed=self.failed.emit)
+            self._background.run(
+                work, partial(self._open, file_manager.show_file), failed=self.failed.emit
+            )
 
-    def show_folder(self, path: str) -> None:
-        """Opens a folder in the file manager."""
-        work = partial(file_manager.check, path)
-        self._background.run(work, self._open_manager, failed=self.failed.emit)
-
-    def _open_manager(self, path: str) -> None:
+    def _open(self, opener: Callable[[str], None], path: str) -> None:
         try:
-            file_manager.show(path)
+            opener(path)
         except UserError as error:
             self.failed.emit(error)
 
@@ -194,9 +195,6 @@ class TrackCommands(QObject):
     def _copy(self, tracks: list[Track]) -> None:
         if not tracks:
             return
-        data = QMimeData()
-        data.setText(os.linesep.join(display_path(track.path) for track in tracks))
-        # For file managers; these also hold names that are no text.
-        data.setUrls([file_manager.url_of(track.path) for track in tracks])
-        QGuiApplication.clipboard().setMimeData(data)
+        paths = os.linesep.join(display_path(track.path) for track in tracks)
+        QGuiApplication.clipboard().setText(paths)
         self.said.emit(f"{text.count(len(tracks), 'path', 'paths')} copied.")

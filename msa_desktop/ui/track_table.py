@@ -11,15 +11,17 @@ from PySide6.QtCore import (
     QItemSelection,
     QItemSelectionModel,
     QModelIndex,
+    QPoint,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QAction, QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from msa_desktop.base.model import TrackId
 from msa_desktop.store.tracks import Scope
 from msa_desktop.ui import column_layout, theme
+from msa_desktop.ui.actions import menu_place
 from msa_desktop.ui.column_layout import ColumnLayout
 from msa_desktop.ui.columns import (
     ATTENTION_COLUMNS,
@@ -44,12 +46,14 @@ class TrackTable(QTableView):
         play_asked: A track was double-clicked.
         typed: A letter was typed: the person looks for something.
         focused: The keyboard came here.
+        menu_asked: The selected tracks' menu is wanted at this place of the screen.
     """
 
     current_changed = Signal(object)
     play_asked = Signal(int)
     typed = Signal(str)
     focused = Signal()
+    menu_asked = Signal(QPoint)
 
     def __init__(
         self, model: TrackModel, actions: Sequence[QAction], parent: QWidget | None = None
@@ -78,6 +82,7 @@ class TrackTable(QTableView):
         model.modelReset.connect(self._restore_selection)
         model.shown.connect(self._settle)
         self.selectionModel().currentRowChanged.connect(self._announce)
+        self.selectionModel().selectionChanged.connect(self._announce)
         self.doubleClicked.connect(self._play)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
 
@@ -159,6 +164,12 @@ class TrackTable(QTableView):
         self._hover(self.rowAt(int(event.position().y())))
         super().mouseMoveEvent(event)
 
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Asks for the item's menu."""
+        at = menu_place(self, event)
+        if at is not None:
+            self.menu_asked.emit(at)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tells that the keyboard is here."""
         super().focusInEvent(event)
@@ -219,7 +230,7 @@ class TrackTable(QTableView):
                 if row >= 0:
                     top = self._tracks.index(row, Col.TITLE)
                     self.scrollTo(top, QAbstractItemView.ScrollHint.PositionAtTop)
-        self._announce(self.currentIndex())
+        self._announce()
 
     def _use_layout(self, scope: Scope) -> None:
         for layout in self._layouts.values():
@@ -237,11 +248,16 @@ class TrackTable(QTableView):
         ends = sorted((piece.top(), piece.bottom()) for piece in ranges)
         return [self._tracks.ids_at(top, bottom) for top, bottom in ends]
 
-    def _announce(self, current: QModelIndex, _previous: QModelIndex | None = None) -> None:
-        """Tells of the current track; not while a refresh takes it away and brings it back."""
+    def _announce(self) -> None:
+        """Tells of the current track; not while a refresh takes it away and brings it back.
+
+        Only a selected one counts: Qt makes the first row the current one when the keyboard comes
+        here, and nobody has asked for that.
+        """
         if self._restoring:
             return
-        track_id = self._tracks.id_at(current.row()) if current.isValid() else None
+        index = self.currentIndex()
+        track_id = self.current_id() if self.selectionModel().isSelected(index) else None
         if track_id != self._announced:
             self._announced = track_id
             self.current_changed.emit(track_id)
@@ -293,7 +309,6 @@ class TrackTable(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setMouseTracking(True)
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self._row_height())
         header = self.horizontalHeader()

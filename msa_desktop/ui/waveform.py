@@ -52,12 +52,12 @@ def levels(peaks: bytes, count: int) -> FloatArray:
     stored = np.frombuffer(peaks, np.uint8).astype(np.float32)
     if not stored.size or not stored.max():
         return np.zeros(count, np.float32)
-    stored = (stored / stored.max()) ** np.float32(_LOUDNESS)
-    if stored.size >= count:
-        starts = np.arange(count) * stored.size // count
-        return np.maximum.reduceat(stored, starts)
-    at = np.linspace(0, stored.size - 1, count)
-    return np.interp(at, np.arange(stored.size), stored).astype(np.float32)
+    heard: FloatArray = (stored / stored.max()) ** np.float32(_LOUDNESS)
+    if heard.size >= count:
+        starts = np.arange(count) * heard.size // count
+        return np.maximum.reduceat(heard, starts)
+    at = np.linspace(0, heard.size - 1, count)
+    return np.interp(at, np.arange(heard.size), heard).astype(np.float32)
 
 
 class WaveformView(QAbstractSlider):

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+)
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
@@ -21,6 +27,7 @@ from msa_desktop.ui.actions import Act
 from msa_desktop.ui.drop_area import DropArea
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
+from msa_desktop.ui.window_state import WindowState
 from tests.support import write_wav
 from tests.ui.conftest import Fill
 
@@ -191,17 +198,34 @@ def test_space_and_return_play_from_the_list(
     qtbot.waitUntil(lambda: not window.player.playing)
 
 
-def test_paths_are_copied_for_people_and_for_file_managers(
+def test_the_menu_key_opens_the_menu_of_the_current_track(
     qtbot: QtBot, fill: Fill, open_window: Open
 ) -> None:
     ids = fill(3, heard=0)
     window = open_window()
-    window.pane.table.select(ids[1])
+    window.activateWindow()
+    table = window.pane.table
+    table.setFocus()
+    table.select(ids[1])
+    row = table.visualRect(table.currentIndex())
+    far = QPoint(700, 500)
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, far, far)
+    QApplication.sendEvent(table.viewport(), event)
+    menu = window.findChild(QMenu, "context")
+    assert isinstance(menu, QMenu)
+    top = table.viewport().mapFromGlobal(menu.pos()).y()
+    assert row.top() <= top <= row.bottom() + 1
+    menu.close()
+
+
+def test_the_paths_of_the_selection_are_copied(qtbot: QtBot, fill: Fill, open_window: Open) -> None:
+    fill(3, heard=0)
+    window = open_window()
+    window.pane.table.selectAll()
     window.actions_table[Act.COPY_PATH].trigger()
+    expected = [f"/music/Album/{number:03}.flac" for number in range(3)]
     clipboard = QGuiApplication.clipboard()
-    qtbot.waitUntil(lambda: clipboard.text() == "/music/Album/001.flac")
-    urls = clipboard.mimeData().urls()
-    assert [url.toLocalFile() for url in urls] == ["/music/Album/001.flac"]
+    qtbot.waitUntil(lambda: sorted(clipboard.text().splitlines()) == expected)
 
 
 def test_actions_on_tracks_need_a_track(fill: Fill, open_window: Open) -> None:
@@ -266,6 +290,18 @@ def test_the_layout_is_remembered(
     assert not again.panel.isVisible()
     assert again.pane.table.horizontalHeader().sortIndicatorSection() == 0
     again.end_work()
+
+
+@pytest.mark.parametrize("broken", [{}, {"geometry": 5}, {"sort": ["colour", 1]}])
+def test_a_layout_that_makes_no_sense_is_left_alone(
+    app: App, fill: Fill, open_window: Open, broken: dict[str, object]
+) -> None:
+    fill(3, heard=0)
+    state = {"version": 1, "geometry": "", "splitter": None, "parts": [True, True], "columns": {}}
+    rest = {"sort": ["title", False], "sidebar": {}, "volume": [50, False]}
+    saved = {**state, **rest, **broken} if broken else {"version": 1}
+    WindowState(app.paths.root / "window.json").save(saved)
+    assert open_window().model.rowCount() == 3
 
 
 def test_without_the_library_the_window_shows_and_says_why_it_cannot_change(

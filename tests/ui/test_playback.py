@@ -20,6 +20,9 @@ multimedia = pytest.importorskip(
     "PySide6.QtMultimedia", reason="QtMultimedia cannot be loaded here", exc_type=ImportError
 )
 
+# FFmpeg's threads log too; pytest-qt's handler is Python and goes from under them between tests.
+pytestmark = pytest.mark.no_qt_log
+
 
 def _wav(path: str, seconds: float) -> str:
     tone = (8000 * np.sin(np.arange(int(8000 * seconds)) / 5)).astype("<i2")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +26,19 @@ pytest.importorskip(
 )
 
 
+# FFmpeg's threads log too; pytest-qt's handler is Python and goes from under them between tests.
+pytestmark = pytest.mark.no_qt_log
+
+
 @pytest.fixture
-def bar(qtbot: QtBot, qapp: QApplication) -> PlayerBar:
+def bar(qtbot: QtBot, qapp: QApplication) -> Iterator[PlayerBar]:
     theme.apply(qapp, Theme.LIGHT)
     made = PlayerBar(playback=Playback(needs_output=False))
     qtbot.addWidget(made)
     made.resize(1000, 72)
     made.show()
-    return made
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def _line(bar: AnalysisBar) -> QProgressBar:
     ("rate", "words"),
     [
         (0.0, ""),
-        (0.005, "1 files/min"),
+        (0.005, "1 file/min"),
         (0.34, "20 files/min"),
         (3.14, "3.1 files/s"),
         (31.4, "31 files/s"),

@@ -58,7 +58,9 @@ def test_the_answer_is_the_searchs(
     qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
 ) -> None:
     _find(qtbot, panel, ids[4])
-    expected = app.search.similar(ids[4], app.settings.similar_count)
+    found = app.search.similar(ids[4], app.settings.similar_count)
+    expected = [hit for hit in found if hit.score > 0]
+    assert expected
     assert [hit.track.id for hit in panel.similar.hits.hits] == [hit.track.id for hit in expected]
     assert panel.similar.isVisible()
     first = panel.similar.hits.index(0, 0)
@@ -79,6 +81,17 @@ def test_the_panel_follows_the_selection(
     assert panel.subject == ids[4]
     assert "Title 004" in _words(panel)
     assert not window.actions_table[Act.BACK].isEnabled(), "rows in passing are no history"
+
+
+def test_the_keyboard_alone_selects_nothing(
+    qtbot: QtBot, window: MainWindow, panel: SimilarPanel
+) -> None:
+    window.activateWindow()
+    window.pane.table.setFocus()
+    assert window.pane.table.hasFocus()
+    with qtbot.assertNotEmitted(panel.shown, wait=400):
+        pass
+    assert panel.subject is None
 
 
 def test_back_and_forward_go_along_the_chain(

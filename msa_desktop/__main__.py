@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from msa_desktop.base.errors import UserError
 from msa_desktop.cli import _main
 from msa_desktop.cli._base import open_app, standard_options
 
@@ -24,8 +25,14 @@ from msa_desktop.cli._base import open_app, standard_options
 @standard_options
 def window(folder: str | None, draw: Path | None, size: str, theme: str | None) -> None:
     """Opens the window; FOLDER is added to the library first."""
-    # Qt is loaded by this command alone.
-    from msa_desktop.ui import main as ui  # noqa: PLC0415
+    try:
+        # Qt is loaded by this command alone.
+        from msa_desktop.ui import main as ui  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError(
+            f"The window cannot open: a system library is missing ({error}). "
+            "Running scripts/run.py installs it, or prints the command that does."
+        ) from error
 
     app = open_app()
     if draw is None:

@@ -90,7 +90,16 @@ def _in_terminal(program: list[str], folder: Path) -> int:
     print(f"\nSimilar to {heard[0]}:", flush=True)
     similar = subprocess.run([*program, "similar", heard[0], "-k", "8"], check=False)
     picture = Path.cwd() / "msa-desktop.png"
-    drawn = subprocess.run([*program, "window", "--draw", str(picture)], check=False)
+    # Qt and FFmpeg talk on standard error while they draw; that is of interest when it failed.
+    drawn = subprocess.run(
+        [*program, "window", "--draw", str(picture)],
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if drawn.returncode:
+        print(drawn.stderr, file=sys.stderr)
     return scan.returncode or similar.returncode or drawn.returncode
 
 

@@ -104,7 +104,7 @@ class Settings(BaseModel):
         Field(
             pattern="^(DEBUG|INFO|WARNING|ERROR)$",
             title="Log detail",
-            description="DEBUG, INFO, WARNING or ERROR.",
+            description="DEBUG, INFO, WARNING or ERROR; from the next start.",
             json_schema_extra={"group": "Program"},
         ),
     ] = "INFO"

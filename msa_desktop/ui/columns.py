@@ -89,10 +89,10 @@ def _folder(track: Track) -> str:
 
 
 COLUMNS: dict[Col, Column] = {
-    Col.TITLE: Column("title", "Title", SortKey.TITLE, 30, 130, True, _title),
-    Col.ARTIST: Column("artist", "Artist", SortKey.ARTIST, 20, 84, True, _artist),
-    Col.ALBUM: Column("album", "Album", SortKey.ALBUM, 22, 84, True, _album),
-    Col.GENRE: Column("genre", "Genre", SortKey.GENRE, 14, 66, True, _genre),
+    Col.TITLE: Column("title", "Title", SortKey.TITLE, 28, 150, True, _title),
+    Col.ARTIST: Column("artist", "Artist", SortKey.ARTIST, 20, 110, True, _artist),
+    Col.ALBUM: Column("album", "Album", SortKey.ALBUM, 22, 100, True, _album),
+    Col.GENRE: Column("genre", "Genre", SortKey.GENRE, 16, 90, True, _genre),
     Col.YEAR: Column("year", "Year", SortKey.YEAR, 58, 58, False, _year, right=True),
     Col.LENGTH: Column("length", "Length", SortKey.DURATION, 72, 72, False, _length, right=True),
     Col.STATE: Column("state", "State", SortKey.STATE, 56, 56, False, text.state),

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -133,6 +133,10 @@ class Pool:
         self._queue.paused = False
         self._failed_starts = 0
         self._wake()
+
+    def drop(self, ids: Iterable[TrackId]) -> None:
+        """Drops every task of these tracks that was not begun."""
+        self._queue.drop(ids)
 
     def cancel_pending(self) -> list[Task]:
         """Drops every task that was not begun and returns them."""

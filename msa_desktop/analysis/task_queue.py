@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from msa_desktop.analysis.worker import Task, Work
 from msa_desktop.base.model import TrackId
@@ -77,6 +78,14 @@ class TaskQueue:
             return len(self)
         with self._lock:
             return sum(map(_runs_in_pause, self._urgent))
+
+    def drop(self, ids: Iterable[TrackId]) -> None:
+        """Drops whatever waits for these tracks."""
+        with self._lock:
+            for track_id in ids:
+                for work, waiting in self._waiting.items():
+                    waiting.pop((track_id, work), None)
+                    self._urgent.pop((track_id, work), None)
 
     def clear(self) -> list[Task]:
         """Drops every task and returns them in their order."""

@@ -124,10 +124,11 @@ class Intake:
     def forget(self, ids: Iterable[TrackId]) -> None:
         """These tracks were removed from the library."""
         ids = list(ids)
+        self._pool.drop(ids)
         self._counter.dropped(ids)
         with self._lock:
             self._missing.difference_update(ids)
-            self._may_be_missing.difference_update(ids)
+        self._no_longer_awaited(ids)
 
     def take(self, outcome: Outcome) -> None:
         """Stores one outcome; called from the pool's supervisor thread."""
@@ -219,11 +220,15 @@ class Intake:
         if following.peaks is not None:
             self._events.publish(PeaksReady(following.peaks))
         if task.work is Work.READ:
-            with self._lock:
-                self._may_be_missing.discard(task.track_id)
-                sure = bool(self._missing) and not self._may_be_missing
-            if sure:
-                self._writer.post(self._remove_missing_when_sure, self._tell_removed)
+            self._no_longer_awaited([task.track_id])
+
+    def _no_longer_awaited(self, ids: Iterable[TrackId]) -> None:
+        """These newcomers were read, or are gone themselves."""
+        with self._lock:
+            self._may_be_missing.difference_update(ids)
+            sure = bool(self._missing) and not self._may_be_missing
+        if sure:
+            self._writer.post(self._remove_missing_when_sure, self._tell_removed)
 
     def _remove_missing_when_sure(self, connection: sqlite3.Connection) -> None:
         with self._lock:
@@ -231,6 +236,7 @@ class Intake:
                 return
             gone, self._missing = self._missing, set()
         writes.remove_tracks(connection, gone)
+        self._pool.drop(gone)
         self._counter.dropped(gone)
 
     def _tell_removed(self) -> None:

@@ -151,10 +151,14 @@ class Library:
         return added
 
     def remove_root(self, root_id: int) -> None:
-        """Takes a folder and its tracks out of the library; the files stay as they are."""
-        ids = [stamp.id for stamp in self._reader.stamps(root_id).values()]
-        self._intake.forget(ids)
-        self._writer.run(lambda db: writes.remove_root(db, root_id))
+        """Takes a folder and its tracks out of the library; the files stay as they are.
+
+        Waits for a scan that is under way: it may be adding tracks to this very folder.
+        """
+        with self._scan_lock:
+            ids = [stamp.id for stamp in self._reader.stamps(root_id).values()]
+            self._writer.run(lambda db: writes.remove_root(db, root_id))
+            self._intake.forget(ids)
         self._watch_roots()
         self._events.publish(RootsChanged())
         self._events.publish(TracksChanged(frozenset()))

@@ -102,3 +102,12 @@ def test_a_hundred_thousand_tasks_are_no_burden() -> None:
         return (time.process_time() - began) / number
 
     assert cost(100_000) < 10 * cost(2_000)
+
+
+def test_dropped_tracks_are_left_out() -> None:
+    queue = TaskQueue()
+    for number in (1, 2, 3):
+        queue.put(task(number))
+        queue.put(task(number, LISTEN), urgent=number == 2)
+    queue.drop([TrackId(1), TrackId(2), TrackId(9)])
+    assert drain(queue) == [(3, READ), (3, LISTEN)]

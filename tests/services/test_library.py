@@ -171,6 +171,17 @@ def test_a_removed_root_takes_its_tracks_along(app: App, music: Path) -> None:
     assert sorted(path.name for path in music.iterdir()) == ["0.wav", "1.wav", "2.wav"]
 
 
+def test_nothing_of_a_removed_root_is_listened_to(app: App, music: Path) -> None:
+    app.library.pause()
+    app.library.start()
+    root = app.library.add_root(str(music))
+    until(lambda: app.library.pool.pending == 3)
+    app.library.remove_root(root.id)
+    assert app.library.pool.pending == 0
+    progress = app.library.progress()
+    assert (progress.done, progress.total) == (0, 0)
+
+
 def test_roots_inside_each_other(app: App, music: Path) -> None:
     inner = music / "inner"
     inner.mkdir()

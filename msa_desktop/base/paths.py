@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,3 +59,17 @@ class DataPaths:
     def lock(self) -> Path:
         """Held by the one process that may write."""
         return self.root / "writer.lock"
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or lies below it, by name alone."""
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def outermost(paths: Iterable[str]) -> list[str]:
+    """The paths that are inside none of the others: a walk goes into what is below."""
+    kept: list[str] = []
+    for path in sorted(paths, key=len):
+        if not any(is_inside(path, outer) for outer in kept):
+            kept.append(path)
+    return kept

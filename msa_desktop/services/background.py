@@ -14,6 +14,7 @@ Wanted = dict[int, frozenset[str] | None]
 """Root ids; with each the folders to scan, or None for all of the root."""
 
 _TELL_EVERY = 0.25  # seconds between two progress events
+_PATIENCE = 5.0  # seconds a thread has to end
 
 _log = logging.getLogger(__name__)
 
@@ -62,14 +63,19 @@ class Background:
             merge(self._wanted, root_id, folders)
             self._changed.notify_all()
 
+    def interrupt(self) -> None:
+        """Ends the scan under way; what it was to do is done again, with the roots there then."""
+        with self._changed:
+            self._cancel.cancel()
+
     def close(self) -> None:
-        """Ends the scan under way at its next file, and both threads."""
-        self._cancel.cancel()
+        """Ends the scan under way, and both threads; one may hang with its share."""
         with self._changed:
             self._closed.set()
+            self._cancel.cancel()
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join()
+            thread.join(_PATIENCE)
 
     def _scan_when_asked(self) -> None:
         while True:
@@ -78,10 +84,12 @@ class Background:
                 if self._closed.is_set():
                     return
                 wanted, self._wanted = self._wanted, {}
+                cancel = self._cancel = CancelToken()
             try:
-                self._scan(wanted, self._cancel)
+                self._scan(wanted, cancel)
             except Cancelled:
-                return
+                for root_id, folders in wanted.items():
+                    self.request(root_id, folders)
             except UserError as error:
                 self._events.publish(Notice(str(error), is_error=True))
             except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
@@ -10,11 +11,14 @@ from dataclasses import dataclass, field
 from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
 from msa_desktop.base.events import EventBus, PeaksReady, TracksChanged
-from msa_desktop.base.model import Reading, TrackId, TrackState
+from msa_desktop.base.model import Reading, TrackId, TrackState, display_path
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.store import sounds, writes
 from msa_desktop.store.writer import Writer
-from msa_desktop.watch.scan import root_is_there
+
+_log = logging.getLogger(__name__)
+
+_DISK_PATIENCE = 10.0  # seconds after which a disk that does not answer counts as away
 
 
 @dataclass(slots=True)
@@ -26,6 +30,7 @@ class _Next:
     listen: Task | None = None
     changed: set[TrackId] = field(default_factory=set)
     peaks: TrackId | None = None
+    twins: list[TrackId] = field(default_factory=list)
 
     def end(self, track_id: TrackId, *, failed: bool = False) -> None:
         """The track has come to its end, and shows differently."""
@@ -57,6 +62,8 @@ class Intake:
         events: Where changes are told.
         encoders: The encoders every track is to be heard by.
         counter: Counts files to their end.
+        is_away: Whether the disk a file is on is not there now; may take long to answer.
+        on_lost: Told why an outcome could not be stored.
     """
 
     def __init__(
@@ -66,12 +73,17 @@ class Intake:
         events: EventBus,
         encoders: tuple[EncoderFacts, ...],
         counter: ProgressCounter,
+        *,
+        is_away: Callable[[str], bool],
+        on_lost: Callable[[Exception], None],
     ) -> None:
         self._writer = writer
         self._events = events
         self._encoders = encoders
         self._counter = counter
         self._pool = pool
+        self._is_away = is_away
+        self._on_lost = on_lost
         self._lock = threading.Lock()
         self._again: set[TrackId] = set()
         self._missing: set[TrackId] = set()
@@ -110,10 +122,17 @@ class Intake:
 
         return end
 
+    def seen(self, ids: Iterable[TrackId]) -> None:
+        """A scan found these tracks' files: they are not missing any more."""
+        with self._lock:
+            if self._missing:
+                self._missing.difference_update(ids)
+
     def hold_missing(self, missing: Iterable[TrackId], newcomers: Iterable[TrackId]) -> None:
         """Removes missing tracks, but not before every newcomer was read.
 
-        One of the newcomers may turn out to be a missing track that was moved and changed.
+        One of the newcomers may turn out to be a missing track that was moved and changed. To be
+        called before the newcomers are queued.
         """
         with self._lock:
             self._missing.update(missing)
@@ -131,16 +150,43 @@ class Intake:
         self._no_longer_awaited(ids)
 
     def take(self, outcome: Outcome) -> None:
-        """Stores one outcome; called from the pool's supervisor thread."""
+        """Stores one outcome; called from the pool's supervisor thread, and returns at once."""
+        if outcome.failure is None:
+            self._post(outcome, away=False)
+        else:
+            # Was it the file, or the disk? To ask may take long where a share hangs.
+            threading.Thread(
+                target=self._ask_the_disk, args=(outcome,), name="disk check", daemon=True
+            ).start()
+
+    def _ask_the_disk(self, outcome: Outcome) -> None:
+        answers: list[bool] = []
+        asking = threading.Thread(
+            target=lambda: answers.append(self._is_away(outcome.task.path)), daemon=True
+        )
+        asking.start()
+        asking.join(_DISK_PATIENCE)
+        self._post(outcome, away=answers != [False])
+
+    def _post(self, outcome: Outcome, *, away: bool) -> None:
         following = _Next()
 
         def store(connection: sqlite3.Connection) -> None:
-            self._store(connection, outcome, following)
+            if not away:
+                self._store(connection, outcome, following)
 
         def committed() -> None:
             self._go_on(outcome, following)
 
-        self._writer.post(store, committed)
+        def failed(error: Exception) -> None:
+            self._counter.dropped([outcome.task.track_id])
+            self._no_longer_awaited([outcome.task.track_id])
+            self._on_lost(error)
+
+        try:
+            self._writer.post(store, committed, failed)
+        except RuntimeError:
+            _log.info("%s came after the end", display_path(outcome.task.path))
 
     def _store(self, connection: sqlite3.Connection, outcome: Outcome, following: _Next) -> None:
         task = outcome.task
@@ -151,9 +197,9 @@ class Intake:
         if task.work is Work.PEAKS:
             if outcome.peaks is not None:
                 writes.store_peaks(connection, track_id, outcome.peaks)
-            following.peaks = track_id
-        elif outcome.gone and not root_is_there(sounds.root_of(connection, track_id), 1):
-            pass  # the whole disk went away: its tracks wait for it as they are
+                following.peaks = track_id
+            else:
+                _log.warning("%s: %s", display_path(task.path), outcome.failure)
         elif outcome.failure is not None:
             writes.store_failure(connection, track_id, outcome.failure)
             following.end(track_id, failed=True)
@@ -164,6 +210,10 @@ class Intake:
         else:
             writes.store_analysis(connection, track_id, outcome.embeddings)
             following.end(track_id)
+            for twin in sounds.twins(connection, track_id):
+                if sounds.state_of(connection, twin) is TrackState.QUEUED:
+                    sounds.copy_analysis(connection, track_id, twin)
+                    following.twins.append(twin)
 
     def _store_reading(
         self, connection: sqlite3.Connection, task: Task, reading: Reading, following: _Next
@@ -213,6 +263,10 @@ class Intake:
             self._counter.finished(following.ended, failed=following.failed)
         elif following.listen is None and task.work is not Work.PEAKS:
             self._counter.dropped([task.track_id])
+        self._pool.drop(following.twins)
+        for twin in following.twins:
+            self._counter.finished(twin)
+        following.changed.update(following.twins)
         if following.changed:
             # Only a reading changes what a list is sorted and filtered by.
             structure = task.work is Work.READ or following.failed

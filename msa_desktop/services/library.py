@@ -6,7 +6,8 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,14 +24,16 @@ from msa_desktop.base.events import (
 )
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import Root, TrackId, display_path
+from msa_desktop.base.paths import is_inside
 from msa_desktop.base.settings import Settings
 from msa_desktop.services.background import Background, Wanted, merge
 from msa_desktop.services.intake import EncoderFacts, Intake
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.services.scanning import ScanCounts, Scanner
 from msa_desktop.store import writes
-from msa_desktop.store.tracks import TrackReader
+from msa_desktop.store.tracks import Scope, TrackQuery, TrackReader
 from msa_desktop.store.writer import Writer
+from msa_desktop.watch.scan import root_is_there
 from msa_desktop.watch.watcher import Watcher
 
 MakePool = Callable[[Callable[[Outcome], None], Callable[[str], None]], Pool]
@@ -88,12 +91,20 @@ class Library:
         self._counter = ProgressCounter()
         self._broken: str | None = None
         self.pool = make_pool(self._take, self._pool_broke)
-        self._intake = Intake(writer, self.pool, events, encoders, self._counter)
+        self._intake = Intake(
+            writer,
+            self.pool,
+            events,
+            encoders,
+            self._counter,
+            is_away=self._is_away,
+            on_lost=self._outcome_lost,
+        )
         self._scanner = Scanner(reader, writer, self._intake, events, settings)
         self._scan_lock = threading.Lock()
         self._background: Background | None = None
         self._watcher: Watcher | None = None
-
+        self._looked_at: tuple[object, ...] = ()
         self.pool.start()
 
     def _take(self, outcome: Outcome) -> None:
@@ -102,6 +113,17 @@ class Library:
     def _pool_broke(self, text: str) -> None:
         self._broken = text
         self._events.publish(Notice(text, is_error=True))
+
+    def _outcome_lost(self, error: Exception) -> None:
+        self._broken = f"What was found out could not be stored. {error}"
+
+    def _is_away(self, path: str) -> bool:
+        """Whether the root a file is under is not there now; notes it where it is not."""
+        root = next((root for root in self.roots() if is_inside(path, root.path)), None)
+        if root is None or root_is_there(root.path, root.tracks):
+            return False
+        self._scanner.set_online(root, False)
+        return True
 
     # -- folders ---------------------------------------------------------------------------
 
@@ -118,31 +140,23 @@ class Library:
             UserError: It is no folder, cannot be read, or lies in a folder added before.
         """
         path = os.path.abspath(path)
-        shown = display_path(path)
-        if not os.path.isdir(path):
-            what = (
-                "is a file, not a folder: add its folder"
-                if os.path.exists(path)
-                else ("is not there: check its name, or connect its disk")
-            )
-            raise UserError(f"{shown} {what}.")
-        if not os.access(path, os.R_OK | os.X_OK):
-            raise UserError(f"{shown} cannot be read: you need permission to open this folder.")
+        _check_folder(path)
         for root in self.roots():
             if is_inside(path, root.path):
                 raise UserError(
-                    f"{shown} is already in the library, with {display_path(root.path)}."
+                    f"{display_path(path)} is already in the library, "
+                    f"with {display_path(root.path)}."
                 )
-
-        inner = [root for root in self.roots() if is_inside(root.path, path)]
+        inner = [root.id for root in self.roots() if is_inside(root.path, path)]
 
         def change(db: sqlite3.Connection) -> int:
             root_id = writes.add_root(db, path)
-            for root in inner:
-                writes.merge_root(db, root.id, root_id)
+            for inner_id in inner:
+                writes.merge_root(db, inner_id, root_id)
             return root_id
 
-        root_id = self._writer.run(change)
+        with self._between_scans() if inner else nullcontext():
+            root_id = self._writer.run(change)
         self._events.publish(RootsChanged())
         added = next(root for root in self.roots() if root.id == root_id)
         if self._background is not None:
@@ -151,11 +165,8 @@ class Library:
         return added
 
     def remove_root(self, root_id: int) -> None:
-        """Takes a folder and its tracks out of the library; the files stay as they are.
-
-        Waits for a scan that is under way: it may be adding tracks to this very folder.
-        """
-        with self._scan_lock:
+        """Takes a folder and its tracks out of the library; the files stay as they are."""
+        with self._between_scans():
             ids = [stamp.id for stamp in self._reader.stamps(root_id).values()]
             self._writer.run(lambda db: writes.remove_root(db, root_id))
             self._intake.forget(ids)
@@ -163,21 +174,37 @@ class Library:
         self._events.publish(RootsChanged())
         self._events.publish(TracksChanged(frozenset()))
 
+    @contextmanager
+    def _between_scans(self) -> Iterator[None]:
+        """Keeps scans away meanwhile: they write what they found under the roots they know.
+
+        A scan in the background is ended, and begun again afterwards.
+        """
+        while not self._scan_lock.acquire(timeout=0.1):
+            if self._background is not None:
+                self._background.interrupt()
+        try:
+            yield
+        finally:
+            self._scan_lock.release()
+
     # -- in the background -------------------------------------------------------------------
 
     def start(self) -> None:
         """Scans every folder, watches them, and listens to what waits, in the background."""
         if self._background is None:
             self._fill_in()
-            self._background = Background(self._scan, self.progress, self._events)
+            self._background = Background(self._scan_in_background, self.progress, self._events)
             self.settings_changed()
 
     def settings_changed(self) -> None:
         """Works by the settings that are now in force."""
         settings = self._settings()
         self.pool.set_limits(settings.worker_count, settings.file_time_limit)
-        if self._background is None:
+        looked_at = (settings.watch, settings.exclude, settings.follow_links)
+        if self._background is None or looked_at == self._looked_at:
             return
+        self._looked_at = looked_at
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
@@ -212,11 +239,6 @@ class Library:
 
     def _tell(self, text: str) -> None:
         self._events.publish(Notice(text))
-
-    @property
-    def scanning(self) -> bool:
-        """Whether a scan is under way."""
-        return self._scan_lock.locked()
 
     @property
     def paused(self) -> bool:
@@ -275,15 +297,19 @@ class Library:
 
     # -- one scan, from start to end -----------------------------------------------------------
 
-    def scan(self, paths: Sequence[str], cancel: CancelToken | None = None) -> ScanReport:
+    def scan(
+        self, paths: Sequence[str], cancel: CancelToken | None = None, *, retry: bool = False
+    ) -> ScanReport:
         """Adds and scans folders, listens to what is new, and returns when all is done.
 
         Args:
             paths: Folders: new ones, ones in the library, or folders inside those; empty for all.
             cancel: Ends it early; what was done is kept.
+            retry: Also try files again that failed before.
 
         Raises:
-            UserError: A path is no folder that can be read.
+            UserError: A path is no folder that can be read, the analysis cannot work, or what it
+                finds cannot be stored.
         """
         cancel = cancel or CancelToken()
         began = time.monotonic()
@@ -291,10 +317,14 @@ class Library:
         counts = ScanCounts()
         adopted = self._intake.adopted
         cancelled = False
+        self._broken = None
+        wanted = self._wanted(paths)
         stop_listening = self._intake.on_failure(failures.append)
         try:
             self._fill_in()
-            counts = self._scan(self._wanted(paths), cancel)
+            if retry:
+                self._try_failed_again(wanted)
+            self._scan(wanted, cancel, counts)
             self._wait_until_heard(cancel)
         except Cancelled:
             cancelled = True
@@ -303,13 +333,14 @@ class Library:
             stop_listening()
         adopted = self._intake.adopted - adopted
         failed = self._reader.get_many(list(dict.fromkeys([*counts.failed, *failures])))
+        scanned = [root for root in self.roots() if root.id in wanted]
         return ScanReport(
-            added=counts.added - adopted,
+            added=max(0, counts.added - adopted),
             updated=counts.updated,
             moved=counts.moved + adopted,
-            removed=counts.removed - adopted,
+            removed=max(0, counts.removed - adopted),
             unchanged=counts.unchanged,
-            offline=counts.offline,
+            offline=sum(root.tracks for root in scanned if not root.online),
             failed=tuple((track.path, track.reason) for track in failed),
             seconds=time.monotonic() - began,
             cancelled=cancelled,
@@ -319,7 +350,13 @@ class Library:
         if not paths:
             return {root.id: None for root in self.roots()}
         wanted: Wanted = {}
-        for path in map(os.path.abspath, paths):
+        paths = [os.path.abspath(path) for path in paths]
+        roots = self.roots()
+        for path in paths:
+            # A root that is not there is offline, which is no mistake; any other path must be.
+            if all(path != root.path for root in roots):
+                _check_folder(path)
+        for path in paths:
             around = [root for root in self.roots() if is_inside(path, root.path)]
             if not around:
                 merge(wanted, self.add_root(path).id, None)
@@ -327,9 +364,20 @@ class Library:
                 merge(wanted, around[0].id, None if path == around[0].path else [path])
         return wanted
 
-    def _scan(self, wanted: Wanted, cancel: CancelToken) -> ScanCounts:
+    def _try_failed_again(self, wanted: Wanted) -> None:
+        """Queues the failed files under some roots as if they were new."""
+        failed = self._reader.get_many(self._reader.ids(TrackQuery(Scope.ATTENTION)))
+        # What is no file at all (time 0) is looked at by the scan itself.
+        ids = [track.id for track in failed if track.root_id in wanted and track.mtime_ns]
+        if ids:
+            self.analyse_again(ids)
+
+    def _scan_in_background(self, wanted: Wanted, cancel: CancelToken) -> None:
+        self._scan(wanted, cancel, ScanCounts())
+
+    def _scan(self, wanted: Wanted, cancel: CancelToken, counts: ScanCounts) -> None:
         with self._scan_lock:
-            return self._scanner.run(wanted, cancel)
+            self._scanner.run(wanted, cancel, counts)
 
     def _wait_until_heard(self, cancel: CancelToken) -> None:
         while True:
@@ -351,6 +399,13 @@ class Library:
         self.pool.close()
 
 
-def is_inside(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies below it, by name alone."""
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+def _check_folder(path: str) -> None:
+    """Raises a UserError where a path is no folder that can be read."""
+    shown = display_path(path)
+    if os.path.isdir(path):
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise UserError(f"{shown} cannot be read: you need permission to open this folder.")
+    elif os.path.exists(path):
+        raise UserError(f"{shown} is a file, not a folder: add its folder.")
+    else:
+        raise UserError(f"{shown} is not there: check its name, or connect its disk.")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -13,11 +12,13 @@ from msa_desktop.analysis.worker import Work
 from msa_desktop.base.events import EventBus, RootsChanged, ScanProgress, TracksChanged
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import FileStamp, Root, TrackId, TrackState, display_path
+from msa_desktop.base.paths import outermost
 from msa_desktop.base.settings import Settings
+from msa_desktop.services.background import Wanted
 from msa_desktop.services.comparison import Changes, Found, compare, match_moves
 from msa_desktop.services.intake import Intake
 from msa_desktop.store import writes
-from msa_desktop.store.tracks import StoredStamp, TrackReader
+from msa_desktop.store.tracks import TrackReader
 from msa_desktop.store.writer import Writer
 from msa_desktop.watch.scan import Problem, RootGone, root_is_there, scan
 
@@ -34,7 +35,6 @@ class ScanCounts:
     moved: int = 0
     removed: int = 0
     unchanged: int = 0
-    offline: int = 0
     failed: list[TrackId] = field(default_factory=list)
 
 
@@ -63,45 +63,41 @@ class Scanner:
         self._events = events
         self._settings = settings
 
-    def run(self, wanted: Mapping[int, frozenset[str] | None], cancel: CancelToken) -> ScanCounts:
+    def run(self, wanted: Wanted, cancel: CancelToken, counts: ScanCounts) -> None:
         """Scans some roots as one batch, so that a move between two of them is seen as a move.
 
         Args:
             wanted: Root ids; with each the folders to look into, or None for all of it.
-            cancel: Ends the scan at the next file; what was written stays.
+            cancel: Ends the scan soon; what was written stays.
+            counts: Filled as the scan goes, so that it also tells what a cancelled one did.
 
         Raises:
             Cancelled: The token was set.
         """
-        counts = ScanCounts()
-        changes = Changes()
-        paths: dict[TrackId, str] = {}
-        walk = _Walk(self._events, cancel)
+        batch = _Batch(cancel, counts)
+        roots = [root for root in self._reader.roots() if root.id in wanted]
+        # Roots that are known come first: what is missing there may be found in a new one.
+        roots.sort(key=lambda root: root.tracks == 0)
         try:
-            for root in self._reader.roots():
-                if root.id in wanted:
-                    try:
-                        self._look_into(root, wanted[root.id], walk, changes, paths, counts)
-                    except RootGone:
-                        counts.offline += root.tracks
-                        self._set_online(root, False)
-                    else:
-                        self._set_online(root, True)
-            match_moves(changes, paths)
-            self._apply(changes, paths, counts)
+            for root in roots:
+                try:
+                    self._look_into(root, wanted[root.id], batch)
+                except RootGone:
+                    self.set_online(root, False)
+                else:
+                    self.set_online(root, True)
+            match_moves(batch.changes, batch.paths)
+            self._apply(batch)
         finally:
-            self._events.publish(ScanProgress(False, walk.seen))
-        return counts
+            self._events.publish(ScanProgress(False, batch.walked))
 
-    def _look_into(
-        self,
-        root: Root,
-        folders: frozenset[str] | None,
-        walk: _Walk,
-        changes: Changes,
-        paths: dict[TrackId, str],
-        counts: ScanCounts,
-    ) -> None:
+    def set_online(self, root: Root, online: bool) -> None:
+        """Notes whether a root is there."""
+        if online != root.online:
+            self._writer.run(partial(writes.set_root_online, root_id=root.id, online=online))
+            self._events.publish(RootsChanged())
+
+    def _look_into(self, root: Root, folders: frozenset[str] | None, batch: _Batch) -> None:
         """Walks a root, or some of its folders.
 
         Raises:
@@ -110,122 +106,110 @@ class Scanner:
         if not root_is_there(root.path, root.tracks):
             raise RootGone(display_path(root.path))
         settings = self._settings()
-        known = self._reader.stamps(root.id)
-        paths.update((stamp.id, path) for path, stamp in known.items())
-        for folder in _outermost(folders or {root.path}):
-            here = known if folder == root.path else _below(known, folder)
-            found = walk.told(
-                scan(
-                    root.path,
-                    settings.exclude,
-                    follow_links=settings.follow_links,
-                    only=folder,
-                )
+        for folder in outermost(folders or {root.path}):
+            found = scan(
+                root.path,
+                settings.exclude,
+                follow_links=settings.follow_links,
+                cancel=batch.cancel,
+                only=folder,
             )
-            if here or changes.missing:
-                compare(root.id, found, here, changes)
-            else:
-                self._add_while_walking(root, found, counts, changes)
+            if not root.tracks and not batch.changes.missing:
+                self._add_while_walking(root, self._told(found, batch), batch)
+                continue
+            known = self._reader.stamps(root.id, None if folder == root.path else folder)
+            batch.paths.update((stamp.id, path) for path, stamp in known.items())
+            compare(root.id, self._told(found, batch), known, batch.changes)
 
-    def _set_online(self, root: Root, online: bool) -> None:
-        """Notes whether a root is there."""
-        if online != root.online:
-            self._writer.run(partial(writes.set_root_online, root_id=root.id, online=online))
-            self._events.publish(RootsChanged())
+    def _told(
+        self, items: Iterable[FileStamp | Problem], batch: _Batch
+    ) -> Iterator[FileStamp | Problem]:
+        """The same items, with progress told and the token looked at."""
+        for item in items:
+            batch.cancel.check()
+            if batch.walked % _TELL_EVERY == 0:
+                self._events.publish(ScanProgress(True, batch.walked, item.path))
+            batch.walked += 1
+            yield item
 
     def _add_while_walking(
-        self,
-        root: Root,
-        found: Iterable[FileStamp | Problem],
-        counts: ScanCounts,
-        changes: Changes,
+        self, root: Root, found: Iterable[FileStamp | Problem], batch: _Batch
     ) -> None:
-        """A folder of which nothing is known: its files show, and are read, as they are seen."""
+        """A root of which nothing is known: its files show, and are read, as they are seen."""
         chunk: list[Found] = []
+
+        def add() -> None:
+            self._intake.queue(self._add(chunk, batch))
+            chunk.clear()
+
         for item in found:
             if isinstance(item, Problem):
-                changes.problems.append((root.id, item))
+                batch.changes.problems.append((root.id, item))
                 continue
             chunk.append(Found(root.id, item))
             if len(chunk) == _CHUNK:
-                self._add(chunk, counts)
-                chunk = []
-        self._add(chunk, counts)
+                add()
+        add()
 
-    def _add(self, found: list[Found], counts: ScanCounts) -> list[TrackId]:
-        if not found:
-            return []
+    def _add(self, found: list[Found], batch: _Batch) -> list[tuple[TrackId, str]]:
+        """Adds files, some hundred in a transaction; returns their ids and paths."""
+        added: list[tuple[TrackId, str]] = []
+        for start in range(0, len(found), _CHUNK):
+            chunk = found[start : start + _CHUNK]
+            ids = self._writer.run(partial(_add_rows, found=chunk))
+            batch.counts.added += len(ids)
+            self._events.publish(TracksChanged(frozenset(ids)))
+            added += zip(ids, (f.stamp.path for f in chunk), strict=True)
+        return added
 
-        def change(db: sqlite3.Connection) -> list[TrackId]:
-            ids: list[TrackId] = []
-            for root_id, group in groupby(found, key=lambda f: f.root_id):
-                ids += writes.add_tracks(db, root_id, [f.stamp for f in group])
-            return ids
-
-        ids = self._writer.run(change)
-        counts.added += len(ids)
-        self._events.publish(TracksChanged(frozenset(ids)))
-        self._intake.queue(zip(ids, (f.stamp.path for f in found), strict=True))
-        return ids
-
-    def _apply(self, changes: Changes, paths: dict[TrackId, str], counts: ScanCounts) -> None:
+    def _apply(self, batch: _Batch) -> None:
+        changes, counts, paths = batch.changes, batch.counts, batch.paths
         counts.unchanged += changes.unchanged
         counts.updated += len(changes.changed)
         counts.moved += len(changes.moved)
         counts.removed += len(changes.missing)
-
-        def change(db: sqlite3.Connection) -> None:
-            for track_id, found in changes.moved:
-                writes.move_track(db, track_id, found.root_id, found.stamp.path, found.stamp)
-            for track_id, stamp in changes.changed:
-                writes.update_stamp(db, track_id, stamp)
-            for root_id, problem in changes.problems:
-                counts.failed.append(
-                    writes.store_problem(db, root_id, problem.path, problem.reason)
-                )
-
-        self._writer.run(change)
+        counts.failed += self._writer.run(partial(_write_changes, changes=changes))
         # Changed and moved files are read again; the intake sees whether their sound is the same.
-        read = [(i, stamp.path) for i, stamp in changes.changed]
-        read += [(i, found.stamp.path) for i, found in changes.moved]
+        again = [(i, stamp.path) for i, stamp in changes.changed]
+        again += [(i, found.stamp.path) for i, found in changes.moved]
+        if again or counts.failed:
+            touched = [*(i for i, _ in again), *counts.failed]
+            self._events.publish(TracksChanged(frozenset(touched)))
+        newcomers = self._add(changes.new, batch)
+        self._intake.seen(paths.keys() - changes.missing.keys())
+        if changes.missing:
+            self._intake.hold_missing(changes.missing, [i for i, _ in (*newcomers, *again)])
         unfinished = [(i, paths[i]) for i, state in changes.unfinished if state is TrackState.NEW]
         waiting = [(i, paths[i]) for i, state in changes.unfinished if state is TrackState.QUEUED]
-        touched = [i for i, _ in read] + counts.failed
-        if touched:
-            self._events.publish(TracksChanged(frozenset(touched)))
-        newcomers = self._add(changes.new, counts)
-        self._intake.queue(read + unfinished)
+        self._intake.queue(newcomers + again + unfinished)
         self._intake.queue(waiting, Work.LISTEN)
-        if changes.missing:
-            self._intake.hold_missing(changes.missing, newcomers)
 
 
-class _Walk:
-    """Counts what a walk yields, tells of it, and ends it when asked to."""
+class _Batch:
+    """What one scan has come to so far."""
 
-    def __init__(self, events: EventBus, cancel: CancelToken) -> None:
-        self._events = events
-        self._cancel = cancel
-        self.seen = 0
-
-    def told(self, items: Iterable[FileStamp | Problem]) -> Iterator[FileStamp | Problem]:
-        for item in items:
-            self._cancel.check()
-            if self.seen % _TELL_EVERY == 0:
-                self._events.publish(ScanProgress(True, self.seen, item.path))
-            self.seen += 1
-            yield item
+    def __init__(self, cancel: CancelToken, counts: ScanCounts) -> None:
+        self.cancel = cancel
+        self.counts = counts
+        self.changes = Changes()
+        self.paths: dict[TrackId, str] = {}  # of the tracks that were known
+        self.walked = 0
 
 
-def _outermost(folders: Iterable[str]) -> list[str]:
-    """The folders that are inside none of the others: a walk goes into what is below."""
-    kept: list[str] = []
-    for folder in sorted(folders):
-        if not any(folder == k or folder.startswith(k.rstrip(os.sep) + os.sep) for k in kept):
-            kept.append(folder)
-    return kept
+def _add_rows(db: sqlite3.Connection, found: list[Found]) -> list[TrackId]:
+    ids: list[TrackId] = []
+    for root_id, group in groupby(found, key=lambda f: f.root_id):
+        ids += writes.add_tracks(db, root_id, [f.stamp for f in group])
+    return ids
 
 
-def _below(known: Mapping[str, StoredStamp], folder: str) -> dict[str, StoredStamp]:
-    prefix = folder.rstrip(os.sep) + os.sep
-    return {path: stamp for path, stamp in known.items() if path.startswith(prefix)}
+def _write_changes(db: sqlite3.Connection, changes: Changes) -> list[TrackId]:
+    """Writes what is known to differ; returns the ids of the things that cannot be music."""
+    for track_id, found in changes.moved:
+        writes.move_track(db, track_id, found.root_id, found.stamp.path, found.stamp)
+    for track_id, stamp in changes.changed:
+        writes.update_stamp(db, track_id, stamp)
+    return [
+        writes.store_problem(db, root_id, problem.path, problem.reason)
+        for root_id, problem in changes.problems
+    ]

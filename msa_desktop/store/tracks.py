@@ -156,13 +156,22 @@ class TrackReader:
             for root_id, path, tracks, online in rows
         ]
 
-    def stamps(self, root_id: int) -> dict[str, StoredStamp]:
-        """Path to what the library knows of each file under one root."""
-        rows = self._rows(
+    def stamps(self, root_id: int, below: str | None = None) -> dict[str, StoredStamp]:
+        """Path to what the library knows of each file under one root.
+
+        Args:
+            root_id: The root.
+            below: Only the files in this folder and below it.
+        """
+        statement = (
             "SELECT folders.path, name, tracks.id, size, mtime_ns, state"
-            " FROM folders JOIN tracks ON folder_id = folders.id WHERE root_id = ?",
-            root_id,
+            " FROM folders JOIN tracks ON folder_id = folders.id WHERE root_id = ?1"
         )
+        bounds: tuple[bytes, ...] = ()
+        if below is not None:
+            statement += " AND (path = ?2 OR (path >= ?3 AND path < ?4))"
+            bounds = _folder_range(below)
+        rows = self._rows(statement, root_id, *bounds)
         decode = os.fsdecode
         prefixes = {folder: os.path.join(decode(folder), "") for folder in {row[0] for row in rows}}
         return {

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from msa_desktop.store.db import Database, explain
@@ -22,10 +23,11 @@ _BATCH_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One change. Whoever gave it waits on `future`, or is told through `done` and `on_error`."""
+    """One change. Whoever gave it waits on `future`, or is told through `done` and `failed`."""
 
     change: Callable[[sqlite3.Connection], Any]
     done: Callable[[], None] | None = None
+    failed: Callable[[Exception], None] | None = None
     future: Future[Any] | None = None
 
 
@@ -77,6 +79,7 @@ class Writer:
         self,
         change: Callable[[sqlite3.Connection], object],
         done: Callable[[], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """Queues a change and returns at once; it is stored within about a quarter of a second.
 
@@ -84,11 +87,13 @@ class Writer:
             change: Given the connection, inside a transaction. If it raises, it alone is undone,
                 logged and told to `on_error`.
             done: Called in the writer's thread once the change is stored.
+            failed: Called in the writer's thread, after `on_error`, when the change was not
+                stored: it raised, or the transaction it was part of was lost with it.
 
         Raises:
             RuntimeError: After `close`.
         """
-        self._put(_Job(change, done=done))
+        self._put(_Job(change, done, failed))
 
     def flush(self) -> None:
         """Waits until everything posted so far is stored (or has failed)."""
@@ -174,10 +179,7 @@ class Writer:
         if job.future is not None:
             job.future.set_result(value)
         if job.done is not None:
-            try:
-                job.done()
-            except Exception:
-                _log.exception("what was to follow a stored change failed")
+            _tell(job.done, "was stored")
 
     def _fail(self, job: _Job, error: Exception) -> None:
         if isinstance(error, sqlite3.Error):
@@ -186,8 +188,14 @@ class Writer:
             job.future.set_exception(error)
             return
         _log.error("a change could not be stored", exc_info=error)
-        if self.on_error is not None:
-            try:
-                self.on_error(error)
-            except Exception:
-                _log.exception("the report of a failed change failed")
+        for listener in (self.on_error, job.failed):
+            if listener is not None:
+                _tell(partial(listener, error), "failed")
+
+
+def _tell(listener: Callable[[], None], ended: str) -> None:
+    """Calls a listener. Its own fault must not stop the one thread that stores everything."""
+    try:
+        listener()
+    except Exception:
+        _log.exception("what was to follow a change that %s went wrong", ended)

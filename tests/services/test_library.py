@@ -4,7 +4,6 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,31 +13,9 @@ from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import AnalysisProgress, Event, PeaksReady
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import TrackId, TrackState
-from msa_desktop.base.paths import DataPaths
 from msa_desktop.store.tracks import TrackQuery
+from tests.services.conftest import until
 from tests.support import write_wav
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[App]:
-    with App(DataPaths(tmp_path / "state")) as app:
-        yield app
-
-
-@pytest.fixture
-def music(tmp_path: Path) -> Path:
-    folder = tmp_path / "music"
-    folder.mkdir()
-    for n in range(3):
-        write_wav(folder / f"{n}.wav", 5, pitch=200 + 50 * n)
-    return folder
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def test_the_background_scans_watches_and_listens(app: App, music: Path) -> None:

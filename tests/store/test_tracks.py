@@ -217,13 +217,29 @@ def test_counts_folders_roots_and_stamps(four: Shelf) -> None:
     assert four.reader.stamps(99) == {}
 
 
+def test_stamps_below_a_folder(shelf: Shelf) -> None:
+    inside = ("a b/1", "a b/2", "a b/c/3")
+    shelf.add(*inside, "a/4", "a b.mp3", "a b2/5", "a b!/6", "7")
+    stick = shelf.writer.run(lambda conn: writes.add_root(conn, "/stick"))
+
+    def below(folder: str, root: int = shelf.root) -> list[str]:
+        found = shelf.reader.stamps(root, folder)
+        assert found.items() <= shelf.reader.stamps(root).items()
+        return sorted(path.removeprefix("/music/") for path in found)
+
+    assert below("/music/a b") == sorted(inside)
+    assert below("/music/a b/c") == ["a b/c/3"]
+    assert len(below("/music")) == 8
+    assert below("/music/a b/1") == below("/music/nothing") == below("/music", stick) == []
+
+
 def test_files_directly_in_the_file_systems_root(shelf: Shelf) -> None:
     root = shelf.writer.run(lambda conn: writes.add_root(conn, "/"))
     (track_id,) = shelf.writer.run(
         lambda conn: writes.add_tracks(conn, root, [FileStamp("/a.mp3", 1, 1)])
     )
     assert shelf.get(track_id).path == "/a.mp3"
-    assert list(shelf.reader.stamps(root)) == ["/a.mp3"]
+    assert list(shelf.reader.stamps(root)) == list(shelf.reader.stamps(root, "/")) == ["/a.mp3"]
     assert listed(shelf, TrackQuery(Scope.FOLDER, "/")) == ["a"]
 
 

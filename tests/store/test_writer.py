@@ -55,13 +55,18 @@ def test_a_posted_change_that_fails_is_undone_alone_and_told(shelf: Shelf) -> No
         raise ValueError("no such thing")
 
     followed: list[str] = []
-    shelf.writer.post(add("a"), lambda: followed.append("a"))
-    shelf.writer.post(bad, lambda: followed.append("bad"))
-    shelf.writer.post(add("b"), lambda: followed.append("b"))
+    failed: list[tuple[Exception, int]] = []
+    for name, change in {"a": add("a"), "bad": bad, "b": add("b")}.items():
+        shelf.writer.post(
+            change,
+            lambda name=name: followed.append(name),  # type: ignore[misc]
+            lambda error: failed.append((error, len(told))),
+        )
     shelf.writer.flush()
     assert names(shelf) == ["a", "b"]
     assert [str(error) for error in told] == ["no such thing"]
     assert followed == ["a", "b"]
+    assert failed == [(told[0], 1)]  # after on_error
 
 
 def test_done_is_called_after_the_commit_and_may_post(shelf: Shelf) -> None:
@@ -102,7 +107,7 @@ def test_done_or_error_callbacks_that_raise_do_not_stop_the_writer(shelf: Shelf)
 
     shelf.writer.on_error = fail
     shelf.writer.post(add("a"), fail)
-    shelf.writer.post(fail)
+    shelf.writer.post(fail, failed=fail)
     shelf.writer.flush()
     shelf.writer.run(add("b"))
     assert names(shelf) == ["a", "b"]
@@ -136,18 +141,25 @@ def test_run_inside_the_writers_thread_is_refused_instead_of_hanging(shelf: Shel
     assert len(caught) == 1
 
 
+def limit(conn: sqlite3.Connection, pages: int) -> None:
+    """Makes the database as good as a full disk beyond this size."""
+    conn.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def fill(conn: sqlite3.Connection) -> None:
+    writes.store_peaks(conn, 1, bytes(50_000_000))
+
+
+def pages(shelf: Shelf) -> int:
+    (count,) = shelf.db.connection().execute("PRAGMA page_count").fetchone()
+    return int(count)
+
+
 def test_a_full_disk_loses_only_what_was_not_stored(shelf: Shelf) -> None:
     shelf.add("before")
     told: list[Exception] = []
     shelf.writer.on_error = told.append
-
-    def limit(conn: sqlite3.Connection, pages: int) -> None:
-        conn.execute(f"PRAGMA max_page_count = {pages}")
-
-    def fill(conn: sqlite3.Connection) -> None:
-        writes.store_peaks(conn, 1, bytes(50_000_000))
-
-    size = shelf.db.connection().execute("PRAGMA page_count").fetchone()[0]
+    size = pages(shelf)
     shelf.writer.run(lambda conn: limit(conn, size + 5))
     shelf.writer.post(add("lost with it"))
     shelf.writer.post(fill)
@@ -159,6 +171,63 @@ def test_a_full_disk_loses_only_what_was_not_stored(shelf: Shelf) -> None:
     shelf.writer.run(add("after"))
     assert {"before", "after"} <= set(names(shelf))
     assert shelf.db.check() == []
+
+
+def test_whoever_posted_a_change_is_told_when_a_full_disk_refuses_it(shelf: Shelf) -> None:
+    shelf.add("before")
+    size = pages(shelf)
+    shelf.writer.run(lambda conn: limit(conn, size + 5))
+    stored: list[str] = []
+    failed: dict[str, Exception] = {}
+    for name, change in {"first": add("first"), "second": add("second"), "fill": fill}.items():
+        shelf.writer.post(
+            change,
+            lambda name=name: stored.append(name),  # type: ignore[misc]
+            lambda error, name=name: failed.update({name: error}),  # type: ignore[misc]
+        )
+    shelf.writer.flush()
+    assert isinstance(failed["fill"], UserError)
+    assert sorted(stored + list(failed)) == ["fill", "first", "second"]  # each is told, once
+    assert set(names(shelf)) == {"before", *stored}
+
+
+def test_every_change_of_a_lost_transaction_is_told(shelf: Shelf) -> None:
+    failed: dict[str, Exception] = {}
+    told: list[Exception] = []
+    shelf.writer.on_error = told.append
+    together = threading.Event()
+
+    def first(conn: sqlite3.Connection) -> None:
+        add("first")(conn)
+        together.wait(10)  # until the second is posted: one transaction for both
+
+    def undo_all(conn: sqlite3.Connection) -> None:
+        conn.execute("ROLLBACK")  # as SQLite does by itself when a disk fails
+        raise OSError("the disk went away")
+
+    shelf.writer.post(first, failed=lambda error: failed.update(first=error))
+    shelf.writer.post(undo_all, failed=lambda error: failed.update(undo_all=error))
+    together.set()
+    shelf.writer.flush()
+    assert failed.keys() == {"first", "undo_all"}
+    assert failed["first"] is failed["undo_all"]
+    assert len(told) == 2
+    assert names(shelf) == []
+
+
+def test_a_commit_that_fails_is_told(shelf: Shelf) -> None:
+    failed: list[Exception] = []
+    stored: list[str] = []
+
+    def orphan(conn: sqlite3.Connection) -> None:
+        conn.execute("PRAGMA defer_foreign_keys = ON")  # looked at when the change is committed
+        add("nobody's", root=99)(conn)
+
+    shelf.writer.post(orphan, lambda: stored.append("orphan"), failed.append)
+    shelf.writer.flush()
+    assert (len(failed), stored, names(shelf)) == (1, [], [])
+    shelf.writer.run(add("b"))
+    assert names(shelf) == ["b"]
 
 
 def test_a_change_that_hides_a_lost_transaction(shelf: Shelf) -> None:

@@ -153,21 +153,10 @@ class Pool:
         return len(self._queue)
 
     @property
-    def busy(self) -> int:
-        """How many tasks are in the hands of a process."""
-        return len(self.current)
-
-    @property
     def current(self) -> tuple[str, ...]:
         """The paths of the files being worked on."""
         with self._lock:
             return tuple(w.task.path for w in self._workers if w.task is not None)
-
-    @property
-    def process_ids(self) -> tuple[int, ...]:
-        """The processes that live now, for measurements."""
-        with self._lock:
-            return tuple(w.process.pid for w in self._workers if w.process.pid is not None)
 
     def close(self, timeout: float = 5.0) -> None:
         """Ends every process at once; tasks not finished have no outcome.
@@ -346,8 +335,7 @@ class Pool:
     def _fail(self, gone: _Worker, reason: str) -> None:
         if gone.task is not None:
             _log.warning("%s: %s", display_path(gone.task.path), reason)
-            seconds = time.monotonic() - gone.since
-            self._tell(Outcome(gone.task, failure=reason, seconds=seconds))
+            self._tell(Outcome(gone.task, failure=reason))
 
     def _tell(self, outcome: Outcome) -> None:
         try:

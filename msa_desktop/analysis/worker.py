@@ -13,9 +13,8 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 
 _NICENESS = 10  # the desktop stays smooth, and the analysis still gets every idle moment
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
-# The disk or share went away under the program: this says nothing of the file itself.
-_DISK_GONE = frozenset(
-    getattr(errno, name)
-    for name in ("ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT")
-    if hasattr(errno, name)
-)
 
 
 class Work(StrEnum):
@@ -65,9 +57,6 @@ class Outcome:
         embeddings: Of Work.LISTEN; one an encoder.
         peaks: Of Work.PEAKS.
         failure: A sentence for the person, or None.
-        gone: The failure is that the file, or the disk it is on, was not there.
-        seconds: Wall time.
-        cpu_seconds: The worker process's time, all its threads.
     """
 
     task: Task
@@ -75,9 +64,6 @@ class Outcome:
     embeddings: tuple[Embedding, ...] = ()
     peaks: bytes | None = None
     failure: str | None = None
-    gone: bool = False
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
 
 
 class Signal(Enum):
@@ -164,37 +150,23 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
 
 def _work(features: Features, task: Task) -> Finished:
     """Does one task. Never raises: every fault of the file becomes a sentence."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    trace = ""
     try:
-        outcome = features.run(task)
+        return Finished(features.run(task))
     except (UserError, OSError, MemoryError) as error:
-        outcome = _failed(task, error)
+        return Finished(Outcome(task, failure=_reason(task, error)))
     except Exception as error:
-        trace = traceback.format_exc()
         what = f"{type(error).__name__}: {error}".rstrip(": ")
-        outcome = Outcome(
-            task, failure=f"The program stumbled over this file ({what}). Please report it."
-        )
-    outcome = replace(
-        outcome,
-        seconds=time.perf_counter() - wall,
-        cpu_seconds=time.process_time() - cpu,
-    )
-    return Finished(outcome, trace)
+        failure = f"The program stumbled over this file ({what}). Please report it."
+        return Finished(Outcome(task, failure=failure), traceback.format_exc())
 
 
-def _failed(task: Task, error: UserError | OSError | MemoryError) -> Outcome:
-    """The outcome for an error that is not the program's fault."""
+def _reason(task: Task, error: UserError | OSError | MemoryError) -> str:
+    """The sentence for an error that is not the program's fault."""
     if isinstance(error, MemoryError):
-        return Outcome(task, failure="There was not enough memory for this file.")
-    cause = error if isinstance(error, OSError) else error.__cause__
+        return "There was not enough memory for this file."
     if _is_gone(task.path):
-        return Outcome(task, failure="The file is no longer there.", gone=True)
-    gone = isinstance(cause, OSError) and cause.errno in _DISK_GONE
-    if isinstance(error, UserError):
-        return Outcome(task, failure=str(error), gone=gone)
-    return Outcome(task, failure=_os_words(error), gone=gone)
+        return "The file is no longer there."
+    return str(error) if isinstance(error, UserError) else _os_words(error)
 
 
 def _is_gone(path: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 from av.audio.fifo import AudioFifo
@@ -24,6 +25,7 @@ from msa_desktop.base.model import AudioInfo, FloatArray, Reading, WindowSpec
 
 _ID_BYTES = 256 * 1024
 _ID_BYTES_READ = 4 * 1024 * 1024
+_ID_PLACES = 16  # looked at throughout a track that begins with a long silence
 
 _PREROLL = 0.1  # seconds decoded and thrown away: a lossy decoder's first frames are wrong
 _WHOLE = 0.9  # of a window must have been decoded; the rest is repeated
@@ -57,14 +59,18 @@ def read(path: str) -> Reading:
         tags = metadata.tags(source.container.metadata, source.stream.metadata)
         if source.format == "mp3":
             tags = replace(tags, genre=metadata.id3_genres(path) or tags.genre)
-        return Reading(info, tags, _sound_id(source, packets))
+        telling: Iterable[AudioPacket] = packets
+        if sum(packet.size for packet in packets) >= _ID_BYTES_READ:
+            telling = chain(packets, _spread_packets(source, duration))
+        return Reading(info, tags, _sound_id(source, telling))
 
 
 def _first_packets(source: Source) -> Iterator[AudioPacket]:
     """The packets that tell one sound from another.
 
     A packet like the one before it (silence) tells nothing and is not counted, so tracks that
-    begin with silence are told apart all the same.
+    begin with silence are told apart all the same: here, or where even the most that is read tells
+    too little, by `_spread_packets`.
     """
     counted = total = 0
     previous = b""
@@ -79,6 +85,23 @@ def _first_packets(source: Source) -> Iterator[AudioPacket]:
         previous = content
         if counted >= _ID_BYTES or total >= _ID_BYTES_READ:
             return
+
+
+def _spread_packets(source: Source, duration: float) -> Iterator[AudioPacket]:
+    """Packets from places all over the track; together about as much as is counted elsewhere."""
+    for place in range(1, _ID_PLACES + 1):
+        try:
+            source.seek(duration * place / (_ID_PLACES + 1))
+        except FFmpegError:
+            return
+        total = 0
+        for _, packet in source.packets():
+            if not packet.size:
+                break
+            yield packet
+            total += packet.size
+            if total >= _ID_BYTES // _ID_PLACES:
+                break
 
 
 def _sound_id(source: Source, packets: Iterable[AudioPacket]) -> bytes:

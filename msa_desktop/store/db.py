@@ -35,38 +35,22 @@ class Database:
 
     Args:
         path: The file; made, with its folder, when it is not there.
-        read_only: Neither creates, migrates nor writes. For a process beside the one that owns
-            the library.
 
     Raises:
-        UserError: The file is damaged, from a newer program, not a library, cannot be opened, or
-            (`read_only`) is not there or needs migrating.
+        UserError: The file is damaged, from a newer program, not a library, or cannot be opened.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.read_only = read_only
         self._local = threading.local()
         self._closed = False
         try:
-            if read_only:
-                self._check_readable()
-            else:
-                self._prepare()
+            self._prepare()
         except sqlite3.Error as error:
             told = explain(error, path)
             if told is None:
                 raise
             raise told from error
-
-    def _check_readable(self) -> None:
-        if not self.path.is_file():
-            raise UserError(f"There is no library at {self.path}. Scan a folder of music first.")
-        if migrations.schema_of(self.connection(), self.path) < migrations.NEWEST:
-            raise UserError(
-                f"The library {self.path} is from an older version. Start the program once (or run "
-                "a scan) to bring it up to date."
-            )
 
     def _prepare(self) -> None:
         try:
@@ -102,10 +86,8 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         if self._closed:
             raise RuntimeError(f"the database {self.path} is closed")
-        mode = "ro" if self.read_only else "rwc"
         connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
-            uri=True,
+            self.path.absolute(),
             timeout=_BUSY_SECONDS,
             isolation_level=None,
             # A thread's connection is used by that thread alone, but may be closed by another.

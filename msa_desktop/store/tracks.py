@@ -202,11 +202,6 @@ class TrackReader:
             found.setdefault(track_id, {})[source] = np.frombuffer(scores, "<f2").astype(np.float32)
         return found
 
-    def vectors(self, encoder: str, version: str) -> tuple[NDArray[np.int64], FloatArray]:
-        """Every vector of one encoder: ids, shape (n,), and raw vectors, shape (n, dimension)."""
-        rows = VectorRows(self._db, encoder, version).after(0)
-        return rows.ids, rows.values
-
     def vector(self, track_id: int, encoder: str, version: str) -> FloatArray | None:
         """One track's raw vector, shape (dimension,), or None when the encoder has not heard it."""
         row = self._row(

@@ -69,16 +69,13 @@ class VectorIndex:
         """How many tracks the index holds, as of its last look at the library."""
         return len(self._row)
 
-    def search(
-        self, query: int | FloatArray, k: int, exclude: Collection[int] = ()
-    ) -> tuple[NDArray[np.int64], FloatArray]:
+    def search(self, query: int | FloatArray, k: int) -> tuple[NDArray[np.int64], FloatArray]:
         """The tracks nearest to a track or a vector, best first.
 
         Args:
             query: A track's id (the track itself is left out), or a raw vector of the encoder,
                 shape (dimension,).
             k: How many, at most.
-            exclude: Ids to leave out.
 
         Returns:
             Track ids and their scores, each of shape (n,), n <= k: cosines of standardised
@@ -89,18 +86,17 @@ class VectorIndex:
         """
         with self._lock:
             self.refresh()
-            left_out = set(exclude)
+            itself = -1  # no track's id
             if not isinstance(query, np.ndarray):
-                wanted = self._rows()[self._row[int(query)]][np.newaxis]
-                left_out.add(int(query))
+                itself = int(query)
+                wanted = self._rows()[self._row[itself]][np.newaxis]
             elif len(self):
                 wanted = self._standardise(query.astype(np.float32)[np.newaxis])
             else:
                 return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-            count = min(len(self), k + len(left_out))
-            found, rows = self._flat.search(wanted, count)
+            found, rows = self._flat.search(wanted, min(len(self), k + 1))
             ids = self._ids[rows[0]]
-        keep = np.flatnonzero(~np.isin(ids, list(left_out)))[:k]
+        keep = np.flatnonzero(ids != itself)[:k]
         scores: FloatArray = np.clip(found[0][keep], -1.0, 1.0)
         return ids[keep], scores
 

@@ -217,15 +217,12 @@ def store_reading(conn: sqlite3.Connection, track_id: int, reading: Reading) -> 
 
 
 def store_analysis(
-    conn: sqlite3.Connection,
-    track_id: int,
-    embeddings: Sequence[Embedding],
-    peaks: bytes | None = None,
+    conn: sqlite3.Connection, track_id: int, embeddings: Sequence[Embedding]
 ) -> bool:
     """Stores what was heard in a track, which is then analysed; False when it was removed.
 
     Vectors replace those of the same encoder, label scores those of the same source; what other
-    encoders heard stays. `peaks` None keeps the waveform that is there.
+    encoders heard stays, and so does the waveform.
 
     Raises:
         ValueError: No embedding, or one whose vector is not a row of finite numbers.
@@ -261,8 +258,6 @@ def store_analysis(
                 "INSERT OR REPLACE INTO labels (track_id, source, scores) VALUES (?, ?, ?)",
                 (track_id, source, np.asarray(scores, dtype="<f2").tobytes()),
             )
-    if peaks is not None:
-        store_peaks(conn, track_id, peaks)
     return True
 
 

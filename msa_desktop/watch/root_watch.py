@@ -15,6 +15,7 @@ from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.formats import is_audio_name
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import display_path
+from msa_desktop.base.paths import is_inside
 from msa_desktop.watch.scan import Rules, identity, linked_folders, root_is_there, scan, ways
 
 if TYPE_CHECKING:
@@ -223,8 +224,7 @@ class RootWatch(threading.Thread):
         """Whether a change may add, remove or redirect a followed link to a folder."""
         if not self._follow_links:
             return False
-        below = os.path.join(path, "")
-        known = any(link == path or link.startswith(below) for link in self._links)
+        known = any(is_inside(link, path) for link in self._links)
         return known or (os.path.islink(path) and os.path.isdir(path))
 
     def _tell(self, folder: str) -> None:

@@ -95,11 +95,6 @@ def root_is_there(path: str, expected_tracks: int) -> bool:
         return False
 
 
-def absolute(path: str) -> str:
-    """The path from the top, without "." and ".."; unlike `Path.resolve` it follows no link."""
-    return os.path.abspath(path)
-
-
 def scan(
     root: str,
     exclude: Iterable[str] = (),
@@ -216,7 +211,7 @@ class _Walk:
         folders_only: bool = False,
     ) -> None:
         self.links: list[str] = []
-        self._root = absolute(root)
+        self._root = os.path.abspath(root)  # follows no link, unlike `Path.resolve`
         self._prefix = os.path.join(self._root, "")
         self._rules = rules
         self._follow_links = follow_links
@@ -229,7 +224,7 @@ class _Walk:
 
     def run(self, only: str | None) -> Iterator[FileStamp | Problem]:
         had_content = self._check_root()
-        start = self._start(self._root if only is None else absolute(only))
+        start = self._start(self._root if only is None else os.path.abspath(only))
         if isinstance(start, Problem):
             yield start
             return

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from msa_desktop.base.paths import outermost
 from msa_desktop.watch.root_watch import RootWatch, Timing
-from msa_desktop.watch.scan import absolute
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Watcher:
 
     def watch(self, roots: Iterable[str]) -> None:
         """Watches exactly these roots from now on; one that is not there is waited for."""
-        wanted = set(map(absolute, roots))
+        wanted = set(map(os.path.abspath, roots))
         with self._changed:
             for root in self._watches.keys() - wanted:
                 self._watches.pop(root).stop()
@@ -120,7 +120,7 @@ class Watcher:
                     self._changed.wait(self._time_left())
                 if self._closed:
                     return
-                due = {root: _outermost(folders) for root, folders in self._folders.items()}
+                due = {root: frozenset(outermost(told)) for root, told in self._folders.items()}
                 self._folders.clear()
                 self._reports.clear()
             try:
@@ -137,12 +137,3 @@ class Watcher:
             return None
         due = min(self._last + self._timing.quiet, self._first + self._timing.longest)
         return max(0.0, due - time.monotonic())
-
-
-def _outermost(folders: Iterable[str]) -> frozenset[str]:
-    """The folders that lie in none of the others."""
-    kept: list[str] = []
-    for folder in sorted(folders, key=len):
-        if not any(folder == outer or folder.startswith(os.path.join(outer, "")) for outer in kept):
-            kept.append(folder)
-    return frozenset(kept)

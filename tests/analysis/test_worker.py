@@ -39,33 +39,26 @@ def os_error(number: int) -> OSError:
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "gone"),
+    ("error", "words"),
     [
-        (AudioError("The file is empty."), "The file is empty.", False),
-        (os_error(errno.EACCES), "The program is not allowed to read this file.", False),
-        (os_error(errno.EIO), "The disk failed while this file was read", False),
-        (os_error(errno.ENOTCONN), "The system could not read this file", True),
-        (MemoryError(), "There was not enough memory for this file.", False),
+        (AudioError("The file is empty."), "The file is empty."),
+        (os_error(errno.EACCES), "The program is not allowed to read this file."),
+        (os_error(errno.EIO), "The disk failed while this file was read"),
+        (os_error(errno.ENOTCONN), "The system could not read this file"),
+        (MemoryError(), "There was not enough memory for this file."),
     ],
 )
-def test_errors_become_sentences(tmp_path: Path, error: Exception, words: str, gone: bool) -> None:
+def test_errors_become_sentences(tmp_path: Path, error: Exception, words: str) -> None:
     finished = finish(error, tmp_path)
     assert finished.outcome.failure is not None
     assert finished.outcome.failure.startswith(words)
-    assert finished.outcome.gone is gone
     assert finished.trace == ""
-
-
-def test_a_lost_share_behind_an_audio_error_is_known() -> None:
-    error = AudioError("The file cannot be read.")
-    error.__cause__ = os_error(errno.ESTALE)
-    assert finish(error, Path(__file__)).outcome.gone
 
 
 @pytest.mark.parametrize("error", [AudioError("It is cut off."), os_error(errno.ENOENT)])
 def test_a_vanished_file_is_said_to_have_vanished(tmp_path: Path, error: Exception) -> None:
-    outcome = finish(error, tmp_path / "gone.mp3").outcome
-    assert (outcome.failure, outcome.gone) == ("The file is no longer there.", True)
+    finished = finish(error, tmp_path / "gone.mp3")
+    assert finished.outcome.failure == "The file is no longer there."
 
 
 def test_a_bug_is_told_with_its_trace(tmp_path: Path) -> None:

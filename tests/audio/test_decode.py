@@ -104,6 +104,23 @@ def test_sounds_that_differ_only_after_a_silence_are_told_apart(
     assert len(ids) == 2
 
 
+def test_a_silence_longer_than_what_is_read_at_the_beginning(tmp_path: Path, sweep: Sweep) -> None:
+    rate = 96_000
+    silence = np.zeros((2, rate * 8), np.float32)
+    ids = set()
+    for k in (1, 2):
+        path = tmp_path / f"{k}.wav"
+        sound = np.concatenate([silence, sweep(4, rate) / np.float32(k)], axis=1)
+        write(path, sound, rate, Form("wav", "pcm_s24le"))
+        before = read(str(path))
+        retag(path)
+        after = read(str(path))
+        assert after.tags != before.tags
+        assert after.sound_id == before.sound_id
+        ids.add(before.sound_id)
+    assert len(ids) == 2
+
+
 def test_repeated_genres(tmp_path: Path, sweep: Sweep) -> None:
     mp3, flac = tmp_path / "a.mp3", tmp_path / "a.flac"
     write(mp3, sweep(1), 44_100, FORMS[".mp3"], TAGS)

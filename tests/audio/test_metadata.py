@@ -48,3 +48,8 @@ def test_odd_text_becomes_readable() -> None:
     assert tags({"title": "\ufeffLine\r\nbreak\t\x07\0"}).title == "Line break"
     assert len(tags({"title": "x" * 100_000}).title) == 1000
     tags({"title": "\udc81"}).title.encode()  # not in any code page, and still text
+
+
+def test_tags_cannot_command_a_terminal() -> None:
+    found = tags({"title": "a\x1b[2Jb\x9b2Jc", "artist": "\u202eAda\u202c"})
+    assert (found.title, found.artist) == ("a [2Jb 2Jc", "Ada")

@@ -28,7 +28,8 @@ def main() -> None:
         reading = Reading(info, Tags(title=f"t{number}"), stamp.path.encode())
         writes.store_reading(conn, track_id, reading)
         labels = {"msd": vector[:50], "mtt": vector[:50]}
-        writes.store_analysis(conn, track_id, [Embedding("ear", "1", vector, labels)], bytes(4000))
+        writes.store_analysis(conn, track_id, [Embedding("ear", "1", vector, labels)])
+        writes.store_peaks(conn, track_id, bytes(4000))
         if number % 7 == 0:
             writes.store_failure(conn, track_id, "broken")
         if number % 11 == 0:

@@ -81,7 +81,12 @@ class Shelf:
             np.array(vector or (1, 2, 3), dtype=np.float32),
             {"msd": np.array([0.25, 0.5], dtype=np.float32)},
         )
-        self.writer.run(lambda conn: writes.store_analysis(conn, track_id, [embedding], b"peaks"))
+
+        def store(conn: sqlite3.Connection) -> None:
+            writes.store_analysis(conn, track_id, [embedding])
+            writes.store_peaks(conn, track_id, b"peaks")
+
+        self.writer.run(store)
 
     def hear_many(self, vectors: FloatArray) -> list[TrackId]:
         """Adds as many tracks as there are vectors, already heard."""

@@ -105,21 +105,6 @@ def test_path_that_cannot_be_opened(tmp_path: Path) -> None:
         Database(tmp_path / "file" / "library.db")
 
 
-def test_read_only(tmp_path: Path) -> None:
-    path = tmp_path / "library.db"
-    with pytest.raises(UserError, match="no library"):
-        Database(path, read_only=True)
-    assert not path.exists()
-    with Shelf(tmp_path) as shelf:
-        shelf.add("a.mp3")
-        beside = Database(path, read_only=True)
-        assert TrackReader(beside).counts().tracks == 1
-        shelf.add("b.mp3")
-        assert TrackReader(beside).counts().tracks == 2
-        with pytest.raises(sqlite3.OperationalError):
-            beside.writing_connection().execute("DELETE FROM tracks")
-
-
 def test_only_the_writer_may_write(shelf: Shelf) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         shelf.db.connection().execute("DELETE FROM roots")

@@ -246,14 +246,11 @@ def test_files_directly_in_the_file_systems_root(shelf: Shelf) -> None:
 def test_labels_vectors_and_peaks(shelf: Shelf) -> None:
     a, b = shelf.add("a.mp3", "b.mp3")
     assert (shelf.reader.labels(a), shelf.reader.peaks(a)) == ({}, None)
-    assert shelf.reader.vectors("ear", "1")[0].size == 0
     shelf.hear(a, 1.5, -2)
     assert shelf.reader.labels(a)["msd"].tolist() == [0.25, 0.5]
     assert shelf.reader.labels(a)["msd"].dtype == np.float32
     assert list(shelf.reader.labels_many([b, a])) == [a]
     assert shelf.reader.peaks(a) == b"peaks"
-    ids, vectors = shelf.reader.vectors("ear", "1")
-    assert (ids.tolist(), vectors.tolist()) == ([a], [[1.5, -2.0]])
     vector = shelf.reader.vector(a, "ear", "1")
     assert vector is not None
     assert vector.tolist() == [1.5, -2.0]

@@ -188,7 +188,7 @@ def test_results_for_a_track_that_was_removed_meanwhile(shelf: Shelf) -> None:
     shelf.remove(a)
     assert shelf.read(a) is None
     embedding = Embedding(ENCODER, "1", np.ones(3, dtype=np.float32))
-    stored = shelf.writer.run(lambda conn: writes.store_analysis(conn, a, [embedding], b"p"))
+    stored = shelf.writer.run(lambda conn: writes.store_analysis(conn, a, [embedding]))
     assert stored is False
     shelf.writer.run(lambda conn: writes.store_failure(conn, a, "gone"))
     assert shelf.reader.counts().tracks == 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
 import click
 
 from msa_desktop.base.errors import UserError
+from msa_desktop.base.model import display_path
 from msa_desktop.cli import _main
-from msa_desktop.cli._base import open_app, standard_options
+from msa_desktop.cli._base import open_app, show, standard_options
 
 
 @_main.group.command("window")
@@ -41,7 +43,8 @@ def window(folder: str | None, draw: Path | None, size: str, theme: str | None) 
     if not (width.isdecimal() and height.isdecimal()):
         raise click.BadParameter("the size is width x height, such as 1280x800")
     ui.draw(app, draw, (int(width), int(height)), theme)
-    click.echo(f"The window's picture: {draw}")
+    picture = os.path.abspath(draw)
+    show({"picture": picture}, [f"The window's picture: {display_path(picture)}"])
 
 
 def main() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
 
@@ -14,6 +15,7 @@ from msa_desktop.analysis.worker import Outcome
 from msa_desktop.base import log, plugins, vocabulary
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, Notice
+from msa_desktop.base.model import display_path
 from msa_desktop.base.paths import DataPaths, resources
 from msa_desktop.base.settings import Settings, SettingsFile
 from msa_desktop.services.doctor import Doctor
@@ -26,6 +28,24 @@ from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
 
 
+@contextmanager
+def usable(paths: DataPaths) -> Iterator[None]:
+    """Around the first use of a data folder's files: says what to do when they cannot be used.
+
+    Raises:
+        UserError: The folder, or a file in it, cannot be made, read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        file = display_path(str(error.filename or paths.root))
+        raise UserError(
+            f"The data folder {display_path(str(paths.root))} cannot be used "
+            f"({file}: {error.strerror or error}). Check its permissions and that its disk is "
+            "there and has room, or choose another folder with --data-dir."
+        ) from error
+
+
 class App:
     """Every service of the program over one data folder.
 
@@ -34,20 +54,24 @@ class App:
 
     Args:
         paths: The data folder's files.
+
+    Raises:
+        UserError: The data folder or the library in it cannot be used.
     """
 
     def __init__(self, paths: DataPaths) -> None:
         self.paths = paths
-        paths.root.mkdir(parents=True, exist_ok=True)
-        self.settings_file = SettingsFile(paths.settings)
-        log.set_up(paths.logs, self.settings.log_level)
+        with usable(paths):
+            paths.root.mkdir(parents=True, exist_ok=True)
+            self.settings_file = SettingsFile(paths.settings)
+            log.set_up(paths.logs, self.settings.log_level)
+            self.database = Database(paths.database)
         self.events = EventBus()
         self.encoders = tuple(
             EncoderFacts(module.ID, module.VERSION, module.DIMENSION)
             for module in plugins.load(encoders)
         )
         self._lock = filelock.FileLock(paths.lock, timeout=0)
-        self.database = Database(paths.database)
         self.tracks = TrackReader(self.database)
         self.vocabulary = vocabulary.load(resources() / "labels.toml")
         self.search = Search(
@@ -65,20 +89,25 @@ class App:
         """The settings in force."""
         return self.settings_file.values
 
+    def override(self, **values: object) -> None:
+        """Puts other settings in force for this run; they are not saved."""
+        self.settings_file.values = self.settings.model_copy(update=values)
+
     @cached_property
     def writer(self) -> Writer:
         """The one writer.
 
         Raises:
-            UserError: Another process is it already.
+            UserError: Another process is it already, or the data folder cannot be written to.
         """
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise UserError(
-                f"The program is already running on {self.paths.root}. Close its window or wait "
-                "for its scan, or use another data folder (--data-dir)."
-            ) from None
+        with usable(self.paths):
+            try:
+                self._lock.acquire()
+            except filelock.Timeout:
+                raise UserError(
+                    f"The program is already running on {self.paths.root}. Close its window or "
+                    "wait for its scan, or use another data folder (--data-dir)."
+                ) from None
         return Writer(self.database, on_error=self._write_failed)
 
     @cached_property

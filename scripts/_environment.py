@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
+DEMO = PROJECT / ".demo"  # the demo's music and its library
 CONSTRAINTS = PROJECT / "scripts" / "constraints.txt"
+OLDEST_PYTHON = (3, 11)
 
 DEBIAN_PACKAGES: dict[str, str] = {
     "libEGL.so.1": "libegl1",
@@ -50,26 +54,23 @@ def python() -> Path:
 def ensure(extras: tuple[str, ...] = ()) -> Path:
     """Makes or updates `.venv` with the project and `extras`; returns its interpreter.
 
-    Does nothing when the same was installed before (a stamp of pyproject.toml and the constraints).
+    Does nothing when the same was installed before, by the same Python, for this checkout.
 
     Raises:
         SetupFailed: Python is too old, venv is missing, or pip failed.
     """
-    wanted = _stamp(extras)
-    stamp = VENV / "installed.txt"
-    if python().exists() and stamp.exists() and wanted in stamp.read_text().split():
+    check_python(sys.version_info[:2])
+    stamp = read_stamp()
+    same_pins = stamp.get("pins") == pins()
+    # The constraints pin one version of everything, so extras only ever add to what is there.
+    wanted = {*extras, *(stamp["extras"] if same_pins else ())}
+    installed = same_pins and wanted == set(stamp["extras"])
+    if installed and is_ours(stamp) and python().exists():
         return python()
-    if not python().exists():
-        print(f"Making the virtual environment {VENV} ...", file=sys.stderr, flush=True)
-        try:
-            venv.create(VENV, with_pip=True)
-        except (subprocess.CalledProcessError, OSError) as error:
-            shutil.rmtree(VENV, ignore_errors=True)
-            raise SetupFailed(
-                f"The virtual environment could not be made ({error}).\n"
-                "On Debian and Ubuntu: apt-get install python3-venv, then run this again."
-            ) from error
-    target = f"{PROJECT}[{','.join(extras)}]" if extras else str(PROJECT)
+    if not (is_ours(stamp) and has_pip()):
+        make()
+        wanted = set(extras)
+    target = f"{PROJECT}[{','.join(sorted(wanted))}]" if wanted else str(PROJECT)
     print("Installing what the program needs (a minute or two) ...", file=sys.stderr, flush=True)
     command = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run(
@@ -80,16 +81,85 @@ def ensure(extras: tuple[str, ...] = ()) -> Path:
             "pip could not install the program; what it printed above says why. "
             "With the network back, run this again: it goes on where it stopped."
         )
-    # The constraints pin one version of everything, so extras only ever add to what is there.
-    earlier = stamp.read_text().split() if stamp.exists() else []
-    same_pins = [line for line in earlier if line.startswith(wanted.split(":", 1)[0])]
-    stamp.write_text("\n".join([*same_pins, wanted, _stamp(())]) + "\n")
+    write_stamp(pins(), wanted)
     return python()
 
 
-def _stamp(extras: tuple[str, ...]) -> str:
-    pins = hashlib.sha256((PROJECT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes())
-    return f"{pins.hexdigest()}:{','.join(sorted(extras))}"
+def pins() -> str:
+    """A hash of everything that says which packages are to be installed."""
+    said = (PROJECT / "pyproject.toml").read_bytes() + CONSTRAINTS.read_bytes()
+    return hashlib.sha256(said).hexdigest()
+
+
+def check_python(version: tuple[int, ...]) -> None:
+    """Sees to it that the Python which runs this is new enough.
+
+    Raises:
+        SetupFailed: It is not.
+    """
+    if version < OLDEST_PYTHON:
+        oldest, this = (".".join(map(str, number)) for number in (OLDEST_PYTHON, version))
+        raise SetupFailed(
+            f"Python {oldest} or newer is needed; {sys.executable} is Python {this}.\n"
+            f"Install a newer one, then run this with it: "
+            f"python{oldest} {' '.join(sys.argv)}"
+        )
+
+
+def make() -> None:
+    """Makes `.venv` anew, empty but for pip.
+
+    Raises:
+        SetupFailed: venv or its pip is missing, or the folder cannot be written to.
+    """
+    print(f"Making the virtual environment {VENV} ...", file=sys.stderr, flush=True)
+    try:
+        venv.create(VENV, clear=True, with_pip=True)
+    except (subprocess.CalledProcessError, OSError) as error:
+        shutil.rmtree(VENV, ignore_errors=True)
+        raise SetupFailed(
+            f"The virtual environment could not be made ({error}).\n"
+            "On Debian and Ubuntu: apt-get install python3-venv, then run this again."
+        ) from error
+    # Last: an environment without a stamp was interrupted before it had its pip.
+    write_stamp("", set())
+
+
+def has_pip() -> bool:
+    """Whether the environment has an interpreter that starts, and pip in it."""
+    command = [str(python()), "-c", "import pip"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def is_ours(stamp: dict[str, Any]) -> bool:
+    """Whether this Python made the environment, for the checkout where it lies now."""
+    return all(stamp.get(key) == value for key, value in _maker().items())
+
+
+def read_stamp() -> dict[str, Any]:
+    """What was installed, by which Python and for which folder; empty when that is not known."""
+    try:
+        stamp = json.loads(_stamp_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(installed: str, extras: set[str]) -> None:
+    """Notes for the next time which pins and extras were installed."""
+    stamp = {**_maker(), "pins": installed, "extras": sorted(extras)}
+    _stamp_file().write_text(json.dumps(stamp, indent=2) + "\n", "utf-8")
+
+
+def _maker() -> dict[str, str]:
+    return {"python": ".".join(map(str, sys.version_info[:2])), "project": str(PROJECT)}
+
+
+def _stamp_file() -> Path:
+    return VENV / "installed.json"
 
 
 def ensure_system_libraries() -> list[str]:

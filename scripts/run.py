@@ -18,13 +18,12 @@ from pathlib import Path
 import _environment as environment
 
 sys.path.insert(0, str(environment.PROJECT))
-from msa_desktop.base.formats import is_audio_name
-
-_DEMO_STATE = environment.VENV / "demo-state"
+from msa_desktop.base.text import print_anything, printable
 
 
 def main() -> int:
     """Runs the program; returns its exit code."""
+    print_anything()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="a music folder")
     parser.add_argument("--headless", action="store_true", help="no window: a table and a picture")
@@ -46,13 +45,13 @@ def main() -> int:
     if missing and not headless:
         return 1
     # The demo has a state of its own, so that it never mixes with the person's library.
-    data_dir = args.data_dir or (_DEMO_STATE if args.folder is None else None)
+    data_dir = args.data_dir or (environment.DEMO / "state" if args.folder is None else None)
     program = [str(python), "-m", "msa_desktop"]
     if data_dir is not None:
         program += ["--data-dir", str(data_dir.resolve())]
     folder = args.folder or _demo(program)
     if headless:
-        return _in_terminal(program, folder.resolve())
+        return in_terminal(program, folder.resolve())
     return subprocess.run([*program, "window", str(folder.resolve())], check=False).returncode
 
 
@@ -63,32 +62,41 @@ def _has_display() -> bool:
 
 
 def _demo(program: list[str]) -> Path:
-    folder: Path = environment.VENV / "demo-music"
+    folder: Path = environment.DEMO / "music"
     subprocess.run([*program, "demo", str(folder)], stdout=sys.stderr, check=True)
     return folder
 
 
-def _in_terminal(program: list[str], folder: Path) -> int:
+def in_terminal(program: list[str], folder: Path) -> int:
+    """Scans a folder, prints what is similar to one of its tracks, and draws the window.
+
+    Args:
+        program: The command that runs the program, and its options.
+        folder: The music.
+
+    Returns:
+        The exit code: the first command's that did not end well.
+    """
     scan = subprocess.run(
         [*program, "scan", str(folder), "--json"], stdout=subprocess.PIPE, check=False
     )
     if not scan.stdout:
         return scan.returncode
     report = json.loads(scan.stdout)
+    if "error" in report:  # the command has said it on standard error
+        return scan.returncode
     print(
-        f"Scanned {folder}: {report['added']} added, {report['updated']} updated, "
+        f"Scanned {printable(str(folder))}: {report['added']} added, {report['updated']} updated, "
         f"{report['unchanged']} unchanged, {len(report['failed'])} failed, "
         f"in {report['seconds']:.1f} s."
     )
     for problem in report["failed"]:
-        print(f"  {problem['path']}: {problem['reason']}")
-    failed = {problem["path"] for problem in report["failed"]}
-    heard = [path for path in _audio_files(folder) if path not in failed]
-    if not heard:
-        print("There is no music here that could be analysed.")
-        return 1
-    print(f"\nSimilar to {heard[0]}:", flush=True)
-    similar = subprocess.run([*program, "similar", heard[0], "-k", "8"], check=False)
+        print(printable(f"  {problem['path']}: {problem['reason']}"))
+    print(flush=True)
+    # The folder stands for its first analysed track.
+    similar = subprocess.run([*program, "similar", str(folder), "-k", "8"], check=False)
+    if similar.returncode:
+        return similar.returncode
     picture = Path.cwd() / "msa-desktop.png"
     # Qt and FFmpeg talk on standard error while they draw; that is of interest when it failed.
     drawn = subprocess.run(
@@ -100,14 +108,7 @@ def _in_terminal(program: list[str], folder: Path) -> int:
     )
     if drawn.returncode:
         print(drawn.stderr, file=sys.stderr)
-    return scan.returncode or similar.returncode or drawn.returncode
-
-
-def _audio_files(folder: Path) -> list[str]:
-    walked = os.walk(folder)
-    return sorted(
-        str(Path(base, name)) for base, _, names in walked for name in names if is_audio_name(name)
-    )
+    return scan.returncode or drawn.returncode
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from mutagen import MutagenError
 from mutagen.id3 import ID3, TCON
 
 from msa_desktop.base.model import Tags
+from msa_desktop.base.text import NOT_FOR_SCREENS
 
 _TEXT_MAX = 1000  # characters; what is longer is no title but lyrics or a mistake
 
@@ -59,7 +60,8 @@ def _clean(value: str) -> str:
         value = value.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
     # Several values of one ID3 frame come with a NUL between them.
     value = value.strip("\0 ").replace("\0", ";")
-    return " ".join(re.sub(r"[\x00-\x1f\x7f\ufeff]", " ", value[:_TEXT_MAX]).split())
+    value = value[:_TEXT_MAX].replace("\ufeff", " ")
+    return " ".join(NOT_FOR_SCREENS.sub(" ", value).split())
 
 
 def _several(text: str) -> list[str]:

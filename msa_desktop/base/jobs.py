@@ -6,6 +6,8 @@ import threading
 
 from msa_desktop.base.errors import Cancelled
 
+_LISTEN_EVERY = 0.5  # seconds between two moments at which a signal is heard
+
 
 class CancelToken:
     """Set from any thread; the job raises `Cancelled` at its next item."""
@@ -29,4 +31,6 @@ class CancelToken:
 
     def wait(self) -> None:
         """Returns when the job was asked to end."""
-        self._event.wait()
+        # Windows does not interrupt a wait without an end: Ctrl+C would go unheard.
+        while not self._event.wait(_LISTEN_EVERY):
+            pass

@@ -7,7 +7,16 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from msa_desktop.base.text import printable_lines
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _Formatter(logging.Formatter):
+    """Records, traces and what an error quotes from a file, as text for any screen."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
 
 
 def set_up(folder: Path, level: str = "INFO") -> None:
@@ -23,7 +32,7 @@ def set_up(folder: Path, level: str = "INFO") -> None:
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setLevel(logging.WARNING)
     for handler in (to_file, to_terminal):
-        handler.setFormatter(logging.Formatter(_FORMAT))
+        handler.setFormatter(_Formatter(_FORMAT))
         root.addHandler(handler)
     root.setLevel(level)
     root.propagate = False

@@ -10,6 +10,8 @@ from typing import NewType
 import numpy as np
 from numpy.typing import NDArray
 
+from msa_desktop.base.text import printable
+
 TrackId = NewType("TrackId", int)
 FloatArray = NDArray[np.float32]
 
@@ -142,8 +144,9 @@ class Reading:
     """The quick first look at a file: everything that needs no listening.
 
     Attributes:
-        sound_id: Hash of the codec parameters and the first compressed audio packets. Two files
-            with one sound_id and one duration hold the same sound, whatever their tags or names.
+        sound_id: Hash of the codec parameters and the first compressed audio packets (and of some
+            from all over the track, where it begins with a long silence). Two files with one
+            sound_id and one duration hold the same sound, whatever their tags or names.
     """
 
     info: AudioInfo
@@ -192,6 +195,7 @@ class Embedding:
 def display_path(path: str) -> str:
     """A path as text that any screen, log or database column can hold.
 
-    Bytes that are not UTF-8 become U+FFFD; the result is for people, never for opening files.
+    Bytes that are not UTF-8, control characters and the like become U+FFFD; the result is for
+    people, never for opening files.
     """
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return printable(path)

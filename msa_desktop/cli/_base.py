@@ -13,8 +13,10 @@ import click
 
 from msa_desktop.app import App
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, display_path
+from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, TrackState, display_path
 from msa_desktop.base.paths import DataPaths
+from msa_desktop.base.text import printable_lines
+from msa_desktop.store.tracks import Scope, SortKey, TrackQuery
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -74,32 +76,54 @@ def show(document: Mapping[str, Any], lines: Sequence[str]) -> None:
         click.echo(json.dumps(document, indent=2))
     else:
         for line in lines:
-            click.echo(line)
+            say(line)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Prints words for a person. File names, tags and messages in them may hold anything."""
+    click.echo(printable_lines(text), err=err)
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Ends the command with words for a person on standard error."""
     if wants_json():
         click.echo(json.dumps({"error": message}))
-    click.echo(message, err=True)
+    say(message, err=True)
     sys.exit(code)
 
 
 def find_track(app: App, name: str) -> Track:
     """The track a person means by a path or an id.
 
+    A folder's path means its first analysed track, by title.
+
     Raises:
         UserError: The library has no such track.
     """
-    track = app.tracks.by_path(os.path.abspath(name))
+    path = os.path.abspath(name)
+    track = app.tracks.by_path(path) or _first_analysed(app, path)
     if track is None and name.isdecimal():
         track = app.tracks.get(TrackId(int(name)))
+    if track is None and os.path.isdir(path):
+        raise UserError(
+            f"No track in {display_path(path)} was analysed. "
+            "Listen to its music first: msa-desktop scan FOLDER"
+        )
     if track is None:
         raise UserError(
             f"{display_path(name)} is not in the library. "
             "Add its folder first: msa-desktop scan FOLDER"
         )
     return track
+
+
+def _first_analysed(app: App, folder: str) -> Track | None:
+    ids = app.tracks.ids(TrackQuery(Scope.FOLDER, folder, sort=SortKey.TITLE))
+    for track_id in ids.tolist():
+        track = app.tracks.get(track_id)
+        if track is not None and track.state is TrackState.ANALYSED:
+            return track
+    return None
 
 
 def track_document(track: Track) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ import msa_desktop
 from msa_desktop import cli
 from msa_desktop.base import plugins
 from msa_desktop.base.errors import UserError
-from msa_desktop.cli._base import FAILED, fail, standard_options
+from msa_desktop.base.text import print_anything
+from msa_desktop.cli._base import FAILED, fail, say, standard_options
 
 _log = logging.getLogger("msa_desktop")
 
@@ -39,7 +41,13 @@ class _Commands(click.Group):
         except UserError as error:
             with ctx:
                 fail(str(error))
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+        except (
+            click.ClickException,
+            click.exceptions.Exit,
+            click.Abort,
+            KeyboardInterrupt,
+            BrokenPipeError,
+        ):
             raise
         except Exception as error:
             _log.exception("a bug in %s", ctx.invoked_subcommand)
@@ -61,14 +69,20 @@ def group(context: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Runs the program's command and exits with its code."""
+    """Runs the program's command and exits with its code.
+
+    When the program that reads the output ends before this one does, click ends it quietly.
+    """
+    print_anything()
     try:
         group.main(arguments, prog_name="msa-desktop", standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.ClickException as wrong:
-        wrong.show()
+        words = io.StringIO()
+        wrong.show(words)
+        say(words.getvalue(), err=True)  # it may quote file names: a shell's * writes them
         sys.exit(wrong.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
+        say("Stopped.", err=True)
         sys.exit(FAILED)

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from msa_desktop.app import usable
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.settings import Settings, SettingsFile, declared
-from msa_desktop.cli._base import USAGE, data_paths, fail, show, standard_options
+from msa_desktop.cli._base import USAGE, data_paths, fail, say, show, standard_options
 
 
 @click.command("config")
@@ -19,23 +20,26 @@ from msa_desktop.cli._base import USAGE, data_paths, fail, show, standard_option
 @standard_options
 def command(key: str | None, value: str | None, reset: bool) -> None:
     """Shows all settings, shows one (KEY), or changes one (KEY VALUE)."""
-    file = SettingsFile(data_paths().settings)
+    paths = data_paths()
+    with usable(paths):
+        file = SettingsFile(paths.settings)
     for warning in file.warnings:
-        click.echo(warning, err=True)
+        say(warning, err=True)
     if key is None:
         if reset:
             raise click.UsageError("--reset needs the KEY of one setting.")
         keys = list(Settings.model_fields)
     else:
-        try:
-            if value is not None:
-                file.set(key, value)
-            elif reset:
-                file.reset(key)
-            else:
-                declared(key)
-        except UserError as error:
-            fail(str(error), USAGE)
+        with usable(paths):
+            try:
+                if value is not None:
+                    file.set(key, value)
+                elif reset:
+                    file.reset(key)
+                else:
+                    declared(key)
+            except UserError as error:
+                fail(str(error), USAGE)
         keys = [key]
     values: dict[str, Any] = file.values.model_dump(mode="json")
     lines = []

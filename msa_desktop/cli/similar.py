@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from msa_desktop.base.model import display_path
 from msa_desktop.cli._base import (
     find_track,
     hit_document,
@@ -21,7 +22,10 @@ from msa_desktop.cli._base import (
 @click.option("--encoder", help="Which encoder's ears to use.")
 @standard_options
 def command(track: str, count: int, encoder: str | None) -> None:
-    """Lists the tracks of the library that sound most like one of them."""
+    """Lists the tracks of the library that sound most like one of them.
+
+    PATH is a file of the library, or a folder: then its first analysed track, by title.
+    """
     app = open_app()
     query = find_track(app, track)
     hits = app.search.similar(query.id, count, encoder)
@@ -29,8 +33,10 @@ def command(track: str, count: int, encoder: str | None) -> None:
         [f"{hit.score:.2f}", hit.track.title, hit.track.tags.artist, ", ".join(hit.labels)]
         for hit in hits
     ]
-    lines = table(["score", "title", "artist", "both sound like"], rows, [6, 34, 26, 48])
-    if not hits:
-        lines = ["There is no other analysed track to compare it with yet."]
+    lines = [f"Similar to {query.title} ({display_path(query.path)}):"]
+    if hits:
+        lines += table(["score", "title", "artist", "both sound like"], rows, [6, 34, 26, 48])
+    else:
+        lines.append("There is no other analysed track to compare it with yet.")
     document = {"query": track_document(query), "hits": [hit_document(hit) for hit in hits]}
     show(document, lines)

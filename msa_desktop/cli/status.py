@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import click
 
+from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import display_path
+from msa_desktop.base.paths import resources
 from msa_desktop.cli._base import open_app, show, standard_options
-from msa_desktop.store.vector_rows import VectorRows
+from msa_desktop.encoders._base import MANIFEST, read_model
 
 
 @click.command("status")
@@ -20,8 +25,8 @@ def command() -> None:
         {
             "id": encoder.id,
             "version": encoder.version,
-            "ready": True,
-            "tracks": VectorRows(app.database, encoder.id, encoder.version).count(),
+            "ready": models_are_whole(resources() / "models" / encoder.id),
+            "tracks": app.tracks.vector_count(encoder.id, encoder.version),
         }
         for encoder in app.encoders
     ]
@@ -44,5 +49,23 @@ def command() -> None:
     for root in roots:
         away = "" if root.online else " (offline)"
         lines.append(f"  {display_path(root.path)}: {root.tracks}{away}")
-    lines += [f"Encoder {e['id']} {e['version']}: {e['tracks']} tracks" for e in encoders]
+    for encoder in encoders:
+        lines.append(f"Encoder {encoder['id']} {encoder['version']}: {encoder['tracks']} tracks")
+        if not encoder["ready"]:
+            lines.append("  Its models are missing or damaged: msa-desktop doctor says more.")
     show(document, lines)
+
+
+def models_are_whole(folder: Path) -> bool:
+    """Whether every model that an encoder's manifest names is there and as it was made.
+
+    Reads the files and loads nothing: quick, where `doctor` makes the encoder itself.
+    """
+    try:
+        manifest = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
+        for name, entry in manifest.items():
+            if isinstance(entry, dict):
+                read_model(folder, name)
+    except (OSError, ValueError, UserError):
+        return False
+    return True

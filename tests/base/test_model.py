@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,14 +11,40 @@ from msa_desktop.base.formats import is_audio_name
 from msa_desktop.base.model import Tags, Track, TrackId, TrackState, display_path
 
 
-@given(st.binary(min_size=1).filter(lambda name: b"\0" not in name))
+@given(st.binary(min_size=1))
 def test_any_file_name_can_be_shown(name: bytes) -> None:
     shown = display_path(os.fsdecode(name))
     shown.encode("utf-8")
+    assert not any(unicodedata.category(character) == "Cc" for character in shown)
     try:
-        assert shown == name.decode("utf-8")
+        plain = name.decode("utf-8")
     except UnicodeDecodeError:
         assert "\ufffd" in shown
+    else:
+        assert len(shown) == len(plain)
+
+
+@given(st.text(st.characters(categories=("Cs", "Cc", "Cf", "Ll"))))
+def test_any_text_can_be_shown(text: str) -> None:
+    display_path(text).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("ok.mp3", "ok.mp3"),
+        ("a\x1b[2Jb", "a\ufffd[2Jb"),
+        ("a\x9b2Jb\x7f", "a\ufffd2Jb\ufffd"),  # C1: one character that begins a command
+        ("two\nlines\t", "two\ufffdlines\ufffd"),
+        ("a\u202e3pm.exe", "a\ufffd3pm.exe"),
+        ("a\u2066b\u2069", "a\ufffdb\ufffd"),
+        ("half \ud83d of a pair", "half \ufffd of a pair"),  # as Windows may name a file
+        ("東京\u3000夜.mp3", "東京\u3000夜.mp3"),
+        ("क्\u200dष 👩\u200d🎤", "क्\u200dष 👩\u200d🎤"),  # joiners belong to the words
+    ],
+)
+def test_what_would_act_on_a_screen_is_not_shown(name: str, shown: str) -> None:
+    assert display_path(name) == shown
 
 
 def test_a_track_without_title_has_its_file_name() -> None:

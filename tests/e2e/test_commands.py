@@ -63,8 +63,80 @@ def test_a_track_that_is_not_analysed_is_told_with_its_reason(
     assert "could not be analysed" in answer.err
 
 
+def test_a_folder_stands_for_its_first_analysed_track(program: Program, tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    (music / "empty").mkdir(parents=True)
+    (music / "a.wav").write_text("no music")
+    write_wav(music / "b.wav", 5)
+    write_wav(music / "c.wav", 5, pitch=500)
+    program("scan", music)
+    document = program("similar", music, "--json").document
+    assert document["query"]["path"] == str(music / "b.wav")
+    assert [hit["path"] for hit in document["hits"]] == [str(music / "c.wav")]
+    assert program("labels", music, "--json").document["track"] == document["query"]
+
+    empty = program("similar", music / "empty", "--json")
+    assert empty.code == 1
+    assert "No track in" in empty.document["error"]
+
+
+def test_a_failed_file_is_tried_again_when_asked_for(program: Program, tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    song = write_wav(music / "song.wav", 5)
+    sound = song.read_bytes()
+
+    def put(content: bytes) -> None:
+        song.write_bytes(content)
+        os.utime(song, (1e9, 1e9))  # the file looks the same, as after a disk was mended
+
+    put(bytes(len(sound)))
+    assert len(program("scan", music, "--json").document["failed"]) == 1
+    put(sound)
+    assert program("scan", music, "--json").document["unchanged"] == 1
+    assert program("status", "--json").document["failed"] == 1
+    again = program("scan", music, "--retry", "--json")
+    assert again.code == 0, again.err
+    status = program("status", "--json").document
+    assert (status["failed"], status["analysed"]) == (0, 1)
+
+
+@pytest.mark.parametrize("wrong", ["folder", "settings.toml", "logs", "library.db", "writer.lock"])
+def test_a_data_folder_that_cannot_be_used_is_told_in_words(
+    program: Program, tmp_path: Path, wrong: str
+) -> None:
+    if wrong == "folder":
+        tmp_path.joinpath("file").touch()
+        program = Program(tmp_path / "file" / "state")
+    elif wrong == "logs":
+        program.data_dir.mkdir()
+        (program.data_dir / wrong).touch()
+    else:
+        (program.data_dir / wrong).mkdir(parents=True)
+    answer = program("scan", "--json")
+    assert answer.code == 1
+    assert str(program.data_dir) in answer.document["error"]
+    assert "--data-dir" in answer.document["error"]
+    assert "bug" not in answer.err
+    if wrong in ("folder", "settings.toml"):
+        for arguments in (["config"], ["config", "theme", "dark"]):
+            changed = program(*arguments)
+            assert changed.code == 1, arguments
+            assert "--data-dir" in changed.err
+
+
+def test_a_picture_of_the_window_is_told_as_asked_for(program: Program, tmp_path: Path) -> None:
+    picture = tmp_path / "window.png"
+    answer = program("window", "--draw", picture, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.document == {"picture": str(picture)}
+    assert picture.stat().st_size > 1000
+
+
 @pytest.mark.skipif(os.name != "posix", reason="ends the program the POSIX way")
-def test_watching_goes_on_until_it_is_ended(program: Program, tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", ["true", "false"])
+def test_watching_goes_on_until_it_is_ended(program: Program, tmp_path: Path, setting: str) -> None:
+    program("config", "watch", setting)  # who asks for --watch means it
     music = tmp_path / "music"
     music.mkdir()
     write_wav(music / "first.wav", 5)
@@ -83,3 +155,4 @@ def test_watching_goes_on_until_it_is_ended(program: Program, tmp_path: Path) ->
     out, err = watching.communicate(timeout=30)
     assert watching.returncode == 0, err
     assert json.loads(out)["added"] == 1
+    assert program("config", "watch", "--json").document == {"watch": setting == "true"}

@@ -1,0 +1,37 @@
+"""Text from outside (file names, tags, messages) made safe to show: the standard library alone."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+NOT_FOR_SCREENS = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # controls: they move a terminal's cursor, clear it, set its title
+    "\u2028\u2029"  # line and paragraph separators
+    "\u202a-\u202e\u2066-\u2069"  # writing direction: "gpj.exe" shown as "exe.jpg"
+    "\ud800-\udfff"  # lone surrogates: bytes that are not UTF-8, half a character of Windows
+    "]"
+)
+"""Characters that do something to a screen instead of showing on it, or that none can show.
+
+Joiners, which many scripts need, and spaces of all widths are not among them.
+"""
+
+
+def printable(text: str) -> str:
+    """The text with U+FFFD in place of everything that no screen should be given."""
+    return NOT_FOR_SCREENS.sub("\ufffd", text)
+
+
+def printable_lines(text: str) -> str:
+    """The same for several lines: their ends stay."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def print_anything() -> None:
+    """Has standard output and error write "?" for what their encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a program without a console has none
+            stream.reconfigure(errors="replace")

@@ -41,6 +41,14 @@ DEBIAN_PACKAGES: dict[str, str] = {
 }
 """What Qt, its multimedia part and FAISS load from the system, and Debian's package for each."""
 
+_BROWSER = (
+    "Qt/lib/*WebEngineCore*",
+    "Qt6WebEngineCore.dll",
+    "**/qtwebengine_locales",
+    "**/qtwebengine_*.pak",
+    "**/v8_context_snapshot*",
+)
+
 
 class SetupFailed(Exception):  # noqa: N818 - told to the person as it is
     """The environment cannot be made; the message says why and what to do."""
@@ -81,8 +89,23 @@ def ensure(extras: tuple[str, ...] = ()) -> Path:
             "pip could not install the program; what it printed above says why. "
             "With the network back, run this again: it goes on where it stopped."
         )
+    drop_browser()
     write_stamp(pins(), wanted)
     return python()
+
+
+def drop_browser() -> None:
+    """Deletes the web browser engine (270 MB) from the environment's PySide6-Addons.
+
+    The program needs QtMultimedia from that wheel, and never loads the browser.
+    """
+    for qt in VENV.glob("[Ll]ib/**/site-packages/PySide6"):
+        for pattern in _BROWSER:
+            for path in qt.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def pins() -> str:

@@ -85,3 +85,19 @@ def test_the_demo_outlives_the_environment() -> None:
     assert environment.VENV not in environment.DEMO.parents
     ignored = (environment.PROJECT / ".gitignore").read_text("utf-8").split()
     assert f"{environment.DEMO.name}/" in ignored
+
+
+def test_the_browser_is_dropped_and_nothing_else(folder: Path) -> None:
+    qt = folder / "lib" / "python3.11" / "site-packages" / "PySide6" / "Qt"
+    kept = [qt / "lib" / "libQt6Multimedia.so.6", qt / "translations" / "qtbase_de.qm"]
+    dropped = [
+        qt / "lib" / "libQt6WebEngineCore.so.6",
+        qt / "resources" / "qtwebengine_resources.pak",
+        qt / "translations" / "qtwebengine_locales" / "de.pak",
+    ]
+    for path in kept + dropped:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    environment.drop_browser()
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in dropped)

@@ -37,6 +37,8 @@ DEBIAN_PACKAGES: dict[str, str] = {
     "libxcb-keysyms.so.1": "libxcb-keysyms1",
     "libxcb-render-util.so.0": "libxcb-render-util0",
     "libxcb-shape.so.0": "libxcb-shape0",
+    "libXrandr.so.2": "libxrandr2",
+    "libwayland-cursor.so.0": "libwayland-cursor0",
     "libgomp.so.1": "libgomp1",
 }
 """What Qt, its multimedia part and FAISS load from the system, and Debian's package for each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -71,7 +72,7 @@ def run(app: App, folder: str | None) -> int:
     finally:
         responsive.close()
         watch.close()
-        shiboken6.delete(window)
+        _end(window)
 
 
 def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = None) -> None:
@@ -104,9 +105,15 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
     loop.exec()
     saved = window.grab().save(str(path), "PNG")
     window.end_work()
-    shiboken6.delete(window)  # here and now, not by the garbage collector at the program's end
+    _end(window)
     if not saved:
         raise UserError(f"The picture {path} could not be written. Is its folder there?")
+
+
+def _end(window: MainWindow) -> None:
+    """Takes the window down here and now: at the interpreter's end Qt is half gone, and crashes."""
+    shiboken6.delete(window)
+    gc.collect()
 
 
 def _has_display() -> bool:

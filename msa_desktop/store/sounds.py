@@ -20,16 +20,6 @@ def state_of(conn: sqlite3.Connection, track_id: int) -> TrackState | None:
     return STATES[row[0]] if row else None
 
 
-def root_of(conn: sqlite3.Connection, track_id: int) -> str:
-    """The path of the root a track is under."""
-    row = conn.execute(
-        "SELECT roots.path FROM tracks JOIN folders ON folders.id = folder_id"
-        " JOIN roots ON roots.id = root_id WHERE tracks.id = ?",
-        (track_id,),
-    ).fetchone()
-    return os.fsdecode(row[0])
-
-
 def heard_by(conn: sqlite3.Connection, track_id: int, encoders: Iterable[tuple[str, str]]) -> bool:
     """Whether all these encoders (id, version) have a vector of the track."""
     rows = conn.execute("SELECT encoder, version FROM vectors WHERE track_id = ?", (track_id,))

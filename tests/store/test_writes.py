@@ -283,4 +283,3 @@ def test_a_lost_track_takes_the_place_of_the_file_found(shelf: Shelf) -> None:
     assert shelf.reader.get(found) is None
     assert run(lambda conn: sounds.state_of(conn, found)) is None
     assert run(lambda conn: sounds.state_of(conn, lost)) is TrackState.ANALYSED
-    assert run(lambda conn: sounds.root_of(conn, lost)) == "/music"

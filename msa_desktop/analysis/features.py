@@ -1,15 +1,18 @@
-"""One file to its features. Loaded in worker processes only: it joins audio and encoders."""
+"""One file to its features. Loaded in worker processes only: it joins audio, tags and encoders."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msa_desktop.encoders
 from msa_desktop.analysis.worker import Outcome, Task, Work
-from msa_desktop.audio import decode, peaks
+from msa_desktop.audio import decode, metadata, peaks
 from msa_desktop.base import plugins
-from msa_desktop.base.model import Embedding, FloatArray, WindowSpec
+from msa_desktop.base.model import Embedding, FloatArray, Reading, WindowSpec
 from msa_desktop.encoders._base import Encoder
+from msa_desktop.tagio import _files as tag_files
+from msa_desktop.tagio._base import TagError
 
 
 class Features:
@@ -44,7 +47,7 @@ class Features:
         """
         match task.work:
             case Work.READ:
-                return Outcome(task, reading=decode.read(task.path))
+                return Outcome(task, reading=_read(task.path))
             case Work.PEAKS:
                 return Outcome(task, peaks=peaks.peaks(task.path))
             case Work.LISTEN:
@@ -59,3 +62,13 @@ class Features:
                 windows[spec] = decode.windows(path, spec)
             embeddings.append(encoder.embed(windows[spec]))
         return tuple(embeddings)
+
+
+def _read(path: str) -> Reading:
+    """The first look at a file. Its tags are `tagio`'s; FFmpeg knows a few formats more."""
+    reading = decode.read(path)
+    try:
+        fields = tag_files.read(path)
+    except (TagError, OSError):
+        return reading
+    return replace(reading, tags=metadata.from_fields(fields, reading.tags))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -57,8 +56,6 @@ def read(path: str) -> Reading:
             bit_rate=context.bit_rate or source.container.bit_rate or None,
         )
         tags = metadata.tags(source.container.metadata, source.stream.metadata)
-        if source.format == "mp3":
-            tags = replace(tags, genre=metadata.id3_genres(path) or tags.genre)
         telling: Iterable[AudioPacket] = packets
         if sum(packet.size for packet in packets) >= _ID_BYTES_READ:
             telling = chain(packets, _spread_packets(source, duration))

@@ -1,17 +1,38 @@
-"""Tags from the names that FFmpeg gives them, the same for every format."""
+"""What the library keeps of a file's tags: readable text, the same for every format."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 
-from mutagen import MutagenError
-from mutagen.id3 import ID3, TCON
-
+from msa_desktop.base.fields import FACTS, Field, FieldValues
 from msa_desktop.base.model import Tags
 from msa_desktop.base.text import NOT_FOR_SCREENS
 
-_TEXT_MAX = 1000  # characters; what is longer is no title but lyrics or a mistake
+_TEXT_MAX = 4000  # characters; what is longer is no title but lyrics or a mistake
+
+
+_FFMPEG_NAMES = {Field.ALBUM_ARTIST: "album_artist"}
+"""FFmpeg's name of a field, where it is another."""
+
+
+def from_fields(values: FieldValues, otherwise: Tags | None = None) -> Tags:
+    """The fields the program shows, from a file's tags as `tagio` reads them.
+
+    Args:
+        values: By field.
+        otherwise: What counts for a field that `values` does not have.
+    """
+    joined = {
+        _FFMPEG_NAMES.get(field, str(field)): (";" if FACTS[field].many else " ").join(texts)
+        for field, texts in values.items()
+    }
+    found = tags(joined)
+    if otherwise is None:
+        return found
+    names = [field.name for field in fields(Tags)]
+    return Tags(**{name: getattr(found, name) or getattr(otherwise, name) for name in names})
 
 
 def tags(*tables: Mapping[str, str]) -> Tags:
@@ -39,17 +60,12 @@ def tags(*tables: Mapping[str, str]) -> Tags:
         genre=tuple(dict.fromkeys(_several(first("genre")))),
         year=_number(r"1\d{3}|2[01]\d{2}", first("date", "year", "tyer", "originaldate")),
         track_number=_number(r"\d{1,4}", first("track", "tracknumber")) or None,
+        mood=tuple(dict.fromkeys(_several(first("mood", "tmoo")))),
+        bpm=first("bpm", "tbpm"),
+        key=first("key", "tkey", "initialkey"),
+        grouping=tuple(dict.fromkeys(_several(first("grouping")))),
+        summary=first("summary"),
     )
-
-
-def id3_genres(path: str) -> tuple[str, ...]:
-    """Every genre of an ID3 tag at the head of a file; FFmpeg tells the first alone."""
-    try:
-        frames = ID3(path, known_frames={"TCON": TCON}, load_v1=False).getall("TCON")
-    except MutagenError:  # no tag, or one that FFmpeg may still have made sense of
-        return ()
-    texts = [_clean(genre) for frame in frames for genre in frame.genres]
-    return tuple(dict.fromkeys(part for text in texts for part in _several(text)))
 
 
 def _clean(value: str) -> str:

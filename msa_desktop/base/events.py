@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from msa_desktop.base.model import TrackId
 
@@ -69,6 +70,42 @@ class PeaksReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalsChanged:
+    """What is proposed for these tracks, or decided about it, is different now."""
+
+    ids: frozenset[TrackId]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChanged:
+    """A batch was written, undone or let go."""
+
+
+class TagWork(StrEnum):
+    """Long work on tags."""
+
+    PROPOSE = "propose"
+    WRITE = "write"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True)
+class TagProgress:
+    """How far long work on tags is; `running` is False in the last one, however it ended.
+
+    Attributes:
+        done: Tracks or files dealt with, of `total`.
+        path: The file in work, or "".
+    """
+
+    work: TagWork
+    done: int
+    total: int
+    path: str = ""
+    running: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for the person: a warning or an error that belongs to no single call."""
 
@@ -76,7 +113,17 @@ class Notice:
     is_error: bool = False
 
 
-Event = TracksChanged | RootsChanged | ScanProgress | AnalysisProgress | PeaksReady | Notice
+Event = (
+    TracksChanged
+    | RootsChanged
+    | ScanProgress
+    | AnalysisProgress
+    | PeaksReady
+    | ProposalsChanged
+    | HistoryChanged
+    | TagProgress
+    | Notice
+)
 
 
 class EventBus:

@@ -51,6 +51,11 @@ class Tags:
     genre: tuple[str, ...] = ()
     year: int | None = None
     track_number: int | None = None
+    mood: tuple[str, ...] = ()
+    bpm: str = ""
+    key: str = ""
+    grouping: tuple[str, ...] = ()
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)

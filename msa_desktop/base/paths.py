@@ -41,6 +41,11 @@ class DataPaths:
         return self.root / "library.db"
 
     @property
+    def journal(self) -> Path:
+        """What was written into files, as SQLite: it alone can take writes back."""
+        return self.root / "history.db"
+
+    @property
     def settings(self) -> Path:
         """The settings, as TOML."""
         return self.root / "settings.toml"

@@ -19,6 +19,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from msa_desktop.base.errors import UserError
+from msa_desktop.base.proposals import Policy
 
 _log = logging.getLogger(__name__)
 _ASIDE = "kept_aside"
@@ -99,6 +100,114 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Analysis"},
         ),
     ] = 120
+    genre_policy: Annotated[
+        Policy,
+        Field(
+            title="Genre",
+            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
+    mood_policy: Annotated[
+        Policy,
+        Field(
+            title="Mood",
+            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
+    bpm_policy: Annotated[
+        Policy,
+        Field(
+            title="BPM",
+            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
+    key_policy: Annotated[
+        Policy,
+        Field(
+            title="Key",
+            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
+    grouping_policy: Annotated[
+        Policy,
+        Field(
+            title="Grouping",
+            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.NEVER
+    summary_policy: Annotated[
+        Policy,
+        Field(
+            title="Summary",
+            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
+    least_confidence: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            title="Least confidence",
+            description="Nothing is proposed that the program is less sure of, from 0 to 1.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = 0.6
+    allowed_words: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Only these words",
+            description="Genres and moods to propose; with none given, all that the program knows.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = ()
+    denied_words: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Never these words",
+            description="Genres and moods that are never proposed.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = ()
+    renamed_words: Annotated[
+        tuple[str, ...],
+        Field(
+            title="Other words",
+            description="Your word for one of the program's, such as Hip-Hop = Rap.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = ()
+    keep_modification_time: Annotated[
+        bool,
+        Field(
+            title="Keep the files' modification time",
+            description="A file whose tags are written keeps the time it had.",
+            json_schema_extra={"group": "Writing"},
+        ),
+    ] = True
+    separate_hard_links: Annotated[
+        bool,
+        Field(
+            title="Write files that have several names",
+            description="A hard link that is written becomes a file of its own. Off: left alone.",
+            json_schema_extra={"group": "Writing"},
+        ),
+    ] = False
+    history_megabytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            title="Room for undo",
+            description="Megabytes for what takes writes back; then the oldest are let go.",
+            json_schema_extra={"group": "Writing"},
+        ),
+    ] = 1000
     log_level: Annotated[
         str,
         Field(

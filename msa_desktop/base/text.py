@@ -1,10 +1,11 @@
-"""Text from outside (file names, tags, messages) made safe to show: the standard library alone."""
+"""Text from outside (file names, tags, messages) made safe to show, and words made comparable."""
 
 from __future__ import annotations
 
 import io
 import re
 import sys
+import unicodedata
 
 NOT_FOR_SCREENS = re.compile(
     "["
@@ -18,6 +19,22 @@ NOT_FOR_SCREENS = re.compile(
 
 Joiners, which many scripts need, and spaces of all widths are not among them.
 """
+
+
+_MARKS = re.compile("[\u0300-\u036f]+")
+_LETTERS = str.maketrans(  # letters that have no decomposition, as people without them type them
+    {
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "ħ": "h",
+        "ı": "i",  # noqa: RUF001
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+    }
+)
 
 
 def printable(text: str) -> str:
@@ -35,3 +52,14 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a program without a console has none
             stream.reconfigure(errors="replace")
+
+
+def fold(text: str) -> str:
+    """The text without case, accents and compatibility forms.
+
+    "Björk" is found by "bjork", "Łódź" by "lodz", full-width letters by plain ones.
+    """
+    if text.isascii():
+        return text.lower()
+    plain = _MARKS.sub("", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", plain.translate(_LETTERS))

@@ -97,6 +97,11 @@ class Vocabulary:
         self._rates = np.maximum.reduceat(rates, self._starts)
         self._opposites = [tuple(self._numbers(side) for side in sides) for sides in opposites]
 
+    def usual(self) -> dict[str, float]:
+        """The probability that each word has over all kinds of music, as the models hear it."""
+        names = [label.name for label in self.labels]
+        return dict(zip(names, self._rates.tolist(), strict=True))
+
     def merged(self, scores: Mapping[str, FloatArray]) -> list[LabelScore]:
         """What a track's scores say in the vocabulary's words, strongest first.
 

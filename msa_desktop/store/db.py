@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -15,6 +16,7 @@ from msa_desktop.store import migrations
 _BUSY_SECONDS = 30.0
 _CACHE_KIB = 8192
 _LOG_BYTES = 64 * 2**20
+_LEAST_FREE = 2**16  # bytes
 
 
 class _Held:
@@ -152,7 +154,7 @@ def explain(error: sqlite3.Error, path: Path) -> UserError | None:
             f"The library {path} is damaged ({error}). Move it away and scan again, or put a "
             f"backup in its place (a {path.name}.before-N beside it, if there is one)."
         )
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
         return UserError(f"The disk that holds {path} is full. Make room, then try again.")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return UserError(
@@ -169,3 +171,11 @@ def explain(error: sqlite3.Error, path: Path) -> UserError | None:
             "try again."
         )
     return None
+
+
+def _is_full(folder: Path) -> bool:
+    """Where no room is left for its shared memory, SQLite only says that the disk failed."""
+    try:
+        return shutil.disk_usage(folder).free < _LEAST_FREE
+    except OSError:
+        return False

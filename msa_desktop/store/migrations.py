@@ -166,13 +166,64 @@ def _schema_1(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+_SCHEMA_2 = (
+    # Several moods or groupings are joined by U+001F, as genres are.
+    "ALTER TABLE tracks ADD COLUMN mood TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tracks ADD COLUMN bpm TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tracks ADD COLUMN musical_key TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tracks ADD COLUMN grouping TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tracks ADD COLUMN summary TEXT NOT NULL DEFAULT ''",
+    # 0 where an older program read the tags, which did not know these: they are read once more.
+    "ALTER TABLE tracks ADD COLUMN tags_complete INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE proposals (
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        field TEXT NOT NULL,
+        current TEXT NOT NULL,              -- JSON: the values the file had
+        proposed TEXT NOT NULL,             -- JSON: the values it shall have
+        suggestions TEXT NOT NULL,          -- JSON: base.proposals.Suggestion, the evidence
+        tagger TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
+        edited INTEGER NOT NULL DEFAULT 0 CHECK (edited IN (0, 1)),
+        PRIMARY KEY (track_id, field)
+    ) STRICT
+    """,
+    # What a person rejected for a track, folded (store/text.py); "*" for every value of a field.
+    """
+    CREATE TABLE rejected_words (
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        field TEXT NOT NULL,
+        word TEXT NOT NULL,
+        PRIMARY KEY (track_id, field, word)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+
+def _schema_2(db: sqlite_utils.Database) -> None:
+    for statement in _SCHEMA_2:
+        db.execute(statement)
+
+
 Migration = Callable[["sqlite_utils.Database"], None]
-MIGRATIONS: tuple[Migration, ...] = (_schema_1,)
+MIGRATIONS: tuple[Migration, ...] = (_schema_1, _schema_2)
 NEWEST = len(MIGRATIONS)
 
 
-def schema_of(connection: sqlite3.Connection, path: Path) -> int:
+def schema_of(
+    connection: sqlite3.Connection,
+    path: Path,
+    newest: int = NEWEST,
+    application_id: int = APPLICATION_ID,
+) -> int:
     """The schema the database has; 0 for an empty file.
+
+    Args:
+        connection: To the database.
+        path: Its file.
+        newest: The last schema this program knows.
+        application_id: What tells databases of this kind from any other.
 
     Raises:
         UserError: Another program's database, or one from a newer version of this program.
@@ -180,16 +231,16 @@ def schema_of(connection: sqlite3.Connection, path: Path) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if owner != APPLICATION_ID and not (empty and version == 0):
+    if owner != application_id and not (empty and version == 0):
         raise UserError(
             f"{path} is a database of some other program. Choose another data folder (--data-dir), "
             "or move that file away."
         )
-    if version > NEWEST:
+    if version > newest:
         raise UserError(
-            f"The library {path} was last opened by a newer version of this program (schema "
-            f"{version}; this one knows up to {NEWEST}). Install the newer version, or choose "
-            "another data folder (--data-dir)."
+            f"{path} was last opened by a newer version of this program (schema {version}; this "
+            f"one knows up to {newest}). Install the newer version, or choose another data folder "
+            "(--data-dir)."
         )
     return version
 
@@ -198,6 +249,7 @@ def migrate(
     connection: sqlite3.Connection,
     path: Path,
     migrations: tuple[Migration, ...] = MIGRATIONS,
+    application_id: int = APPLICATION_ID,
 ) -> None:
     """Brings the database to the newest schema; copies an existing one to NAME.before-N first.
 
@@ -205,8 +257,12 @@ def migrate(
         connection: In autocommit mode, with no transaction open.
         path: The database's file.
         migrations: The list to apply.
+        application_id: As in `schema_of`.
+
+    Raises:
+        UserError: As in `schema_of`.
     """
-    version = schema_of(connection, path)
+    version = schema_of(connection, path, len(migrations), application_id)
     if version >= len(migrations):
         return
     if version > 0:
@@ -220,12 +276,14 @@ def migrate(
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
         for number in range(version + 1, len(migrations) + 1):
-            _apply(db, number, migrations[number - 1])
+            _apply(db, number, migrations[number - 1], application_id)
     finally:
         connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _apply(db: sqlite_utils.Database, number: int, migration: Migration) -> None:
+def _apply(
+    db: sqlite_utils.Database, number: int, migration: Migration, application_id: int
+) -> None:
     connection = db.conn
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -235,7 +293,7 @@ def _apply(db: sqlite_utils.Database, number: int, migration: Migration) -> None
             broken = connection.execute("PRAGMA foreign_key_check").fetchall()
             if broken:
                 raise sqlite3.IntegrityError(f"migration {number} broke {len(broken)} references")
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {application_id}")
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
     except BaseException:

@@ -15,8 +15,8 @@ STATE_CODES = {
 STATES = tuple(STATE_CODES)
 """The state of each code."""
 
-GENRE_SEPARATOR = "\x1f"
-"""Between several genres in `tracks.genre`: the "unit separator", which no tag holds."""
+SEPARATOR = "\x1f"
+"""Between several values of one tag in a column: the "unit separator", which no tag holds."""
 
 IN_JSON = "(SELECT value FROM json_each(?))"
 """Any number of ids as one parameter: a JSON array."""

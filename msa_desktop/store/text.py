@@ -1,29 +1,15 @@
-"""How the library's words are folded: one rule for what is stored and for what a person types.
+"""How the library's words are kept: one rule for what is stored and for what a person types.
 
-Case, accents and compatibility forms are ignored ("Björk" is found by "bjork", "Łódź" by "lodz",
-full-width letters by plain ones). Scripts written without spaces are taken letter by letter, so
+Words are folded (`base.text.fold`). Scripts written without spaces are taken letter by letter, so
 any part of a Japanese title can be typed.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 
-_MARKS = re.compile("[\u0300-\u036f]+")
-_LETTERS = str.maketrans(  # letters that have no decomposition, as people without them type them
-    {
-        "ø": "o",
-        "ł": "l",
-        "đ": "d",
-        "ð": "d",
-        "ħ": "h",
-        "ı": "i",  # noqa: RUF001
-        "þ": "th",
-        "æ": "ae",
-        "œ": "oe",
-    }
-)
+from msa_desktop.base.text import fold
+
 _UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_])+")
 _DIGITS = re.compile("[0-9]+")
@@ -34,14 +20,6 @@ _MOST_TYPED_WORDS = 32
 def clean(text: str) -> str:
     """Text that SQLite can hold and compare: no lone surrogates, no NUL characters."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ").strip()
-
-
-def fold(text: str) -> str:
-    """The text without case, accents and compatibility forms."""
-    if text.isascii():
-        return text.lower()
-    plain = _MARKS.sub("", unicodedata.normalize("NFKD", text).casefold())
-    return unicodedata.normalize("NFC", plain.translate(_LETTERS))
 
 
 def words(text: str) -> list[str]:

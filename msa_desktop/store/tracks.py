@@ -20,9 +20,9 @@ from msa_desktop.base.model import AudioInfo, FloatArray, Root, Tags, Track, Tra
 from msa_desktop.store import query as sql
 from msa_desktop.store.db import Database, read_integers
 from msa_desktop.store.query import Scope, SortKey, TrackQuery
-from msa_desktop.store.schema import GENRE_SEPARATOR, IN_JSON, STATE_CODES, STATES
+from msa_desktop.store.schema import IN_JSON, SEPARATOR, STATE_CODES, STATES
 from msa_desktop.store.text import match_expression
-from msa_desktop.store.vector_rows import VectorRows
+from msa_desktop.store.vector_rows import VectorRows, Vectors
 
 __all__ = [
     "Counts",
@@ -30,6 +30,7 @@ __all__ = [
     "Scope",
     "SortKey",
     "StoredStamp",
+    "TaggedTrack",
     "TrackQuery",
     "TrackReader",
 ]
@@ -37,7 +38,8 @@ __all__ = [
 _TRACK_SQL = """
     SELECT tracks.id, folders.path, name, root_id, state, size, mtime_ns, added_at, reason, online,
         title, artist, album, album_artist, genre, year, track_number,
-        codec, duration, sample_rate, channels, bit_rate
+        codec, duration, sample_rate, channels, bit_rate,
+        mood, bpm, musical_key, grouping, summary
     FROM tracks JOIN folders ON folders.id = folder_id JOIN roots ON roots.id = root_id
 """
 
@@ -49,6 +51,20 @@ class StoredStamp(NamedTuple):
     size: int
     mtime_ns: int
     state: TrackState
+
+
+class TaggedTrack(NamedTuple):
+    """A track whose file says what kind of music it is.
+
+    Attributes:
+        album: Folded album title, or None.
+    """
+
+    id: TrackId
+    album: str | None
+    genre: tuple[str, ...]
+    mood: tuple[str, ...]
+    grouping: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +195,27 @@ class TrackReader:
             for folder, name, track_id, size, mtime_ns, state in rows
         }
 
+    def tagged(self) -> list[TaggedTrack]:
+        """Every analysed track with a genre, a mood or a grouping, by id."""
+        rows = self._rows(
+            "SELECT id, album_key, genre, mood, grouping FROM tracks"
+            " WHERE state = ? AND genre || mood || grouping <> '' ORDER BY id",
+            STATE_CODES[TrackState.ANALYSED],
+        )
+        return [
+            TaggedTrack(track_id, album, _several(genre), _several(mood), _several(grouping))
+            for track_id, album, genre, mood, grouping in rows
+        ]
+
+    def albums(self, ids: Iterable[int]) -> dict[TrackId, str]:
+        """The folded album title of each of these tracks that has one."""
+        return dict(
+            self._rows(
+                f"SELECT id, album_key FROM tracks WHERE album_key IS NOT NULL AND id IN {IN_JSON}",  # noqa: S608
+                json.dumps([int(track_id) for track_id in ids]),
+            )
+        )
+
     def peaks(self, track_id: int) -> bytes | None:
         """The waveform stored with the analysis, or None."""
         row = self._row("SELECT data FROM peaks WHERE track_id = ?", track_id)
@@ -212,6 +249,10 @@ class TrackReader:
         )
         return np.frombuffer(row[0], "<f4").astype(np.float32) if row else None
 
+    def vectors(self, ids: Iterable[int], encoder: str, version: str) -> Vectors:
+        """The raw vectors of some tracks, by their ids; tracks without one are left out."""
+        return VectorRows(self._db, encoder, version).of(ids)
+
     def vector_count(self, encoder: str, version: str) -> int:
         """How many tracks this version of the encoder has heard."""
         return VectorRows(self._db, encoder, version).count()
@@ -224,6 +265,15 @@ class TrackReader:
             encoder,
             version,
         )
+
+    def incompletely_read(self) -> list[tuple[TrackId, str]]:
+        """Ids and paths of the tracks whose tags an older program read, as far as it knew them."""
+        ids = self._ids(
+            "SELECT tracks.id AS id FROM tracks JOIN folders ON folders.id = folder_id"
+            " JOIN roots ON roots.id = root_id WHERE NOT tags_complete AND online AND state = ?",
+            STATE_CODES[TrackState.ANALYSED],
+        )
+        return [(track.id, track.path) for track in self.get_many(ids)]
 
     def _rows(self, statement: str, *parameters: object) -> list[Any]:
         cursor = self._db.connection().cursor()
@@ -245,6 +295,7 @@ def _track(row: Sequence[Any]) -> Track:
         track_id, folder, name, root_id, state, size, mtime_ns, added_at, reason, online,
         title, artist, album, album_artist, genre, year, track_number,
         codec, duration, sample_rate, channels, bit_rate,
+        mood, bpm, musical_key, grouping, summary,
     ) = row  # fmt: skip
     return Track(
         id=track_id,
@@ -256,9 +307,14 @@ def _track(row: Sequence[Any]) -> Track:
             artist,
             album,
             album_artist,
-            tuple(genre.split(GENRE_SEPARATOR)) if genre else (),
+            _several(genre),
             year,
             track_number,
+            _several(mood),
+            bpm,
+            musical_key,
+            _several(grouping),
+            summary,
         ),
         info=AudioInfo(duration, codec, sample_rate, channels, bit_rate)
         if codec is not None
@@ -269,3 +325,7 @@ def _track(row: Sequence[Any]) -> Track:
         reason=reason,
         offline=not online,
     )
+
+
+def _several(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split(SEPARATOR)) if joined else ()

@@ -31,7 +31,7 @@ from msa_desktop.base.model import (
     TrackState,
     display_path,
 )
-from msa_desktop.store.schema import GENRE_SEPARATOR, IN_JSON, STATE_CODES
+from msa_desktop.store.schema import IN_JSON, SEPARATOR, STATE_CODES
 from msa_desktop.store.text import clean, indexed_words, sort_key, words
 
 _SAME_DURATION = 0.5  # seconds: retagging may move a container's estimate a little
@@ -188,32 +188,67 @@ def store_reading(conn: sqlite3.Connection, track_id: int, reading: Reading) -> 
         _drop_analysis(conn, track_id)
     heard = conn.execute("SELECT 1 FROM vectors WHERE track_id = ?", (track_id,)).fetchone()
     state = TrackState.ANALYSED if heard else TrackState.QUEUED
-    tags = _clean_tags(reading.tags)
     values: dict[str, Any] = {
         "state": STATE_CODES[state],
         "reason": "",
         "sound_id": reading.sound_id,
-        "title": tags.title,
-        "artist": tags.artist,
-        "album": tags.album,
-        "album_artist": tags.album_artist,
-        "genre": GENRE_SEPARATOR.join(tags.genre),
-        "year": tags.year,
-        "track_number": tags.track_number,
         "codec": info.codec,
         "duration": duration,
         "sample_rate": info.sample_rate,
         "channels": info.channels,
         "bit_rate": info.bit_rate,
-        "title_key": _title_key(tags.title, os.fsdecode(name)),
+    }
+    _set(conn, track_id, values | _tag_columns(reading.tags, os.fsdecode(name)))
+    _store_words(conn, track_id)
+    return state
+
+
+def store_retagged(conn: sqlite3.Connection, track_id: int, stamp: FileStamp, tags: Tags) -> None:
+    """Stores the tags and the stamp of a file that the program itself has just written.
+
+    Its sound is what it was, so all that was heard is kept. Nothing happens where the track was
+    removed, or has another path by now.
+    """
+    folder, name = os.path.split(stamp.path)
+    row = conn.execute(
+        "SELECT 1 FROM tracks JOIN folders ON folders.id = folder_id"
+        " WHERE tracks.id = ? AND name = ? AND path = ?",
+        (track_id, os.fsencode(name), os.fsencode(folder)),
+    ).fetchone()
+    if row is None:
+        return
+    values: dict[str, Any] = {"size": stamp.size, "mtime_ns": stamp.mtime_ns}
+    _set(conn, track_id, values | _tag_columns(tags, name))
+    _store_words(conn, track_id)
+
+
+def _set(conn: sqlite3.Connection, track_id: int, values: dict[str, Any]) -> None:
+    columns = ", ".join(f"{column} = ?" for column in values)
+    conn.execute(f"UPDATE tracks SET {columns} WHERE id = ?", (*values.values(), track_id))  # noqa: S608
+
+
+def _tag_columns(said: Tags, name: str) -> dict[str, Any]:
+    """The columns that hold a file's tags, and the keys made of them."""
+    tags = _clean_tags(said)
+    return {
+        "title": tags.title,
+        "artist": tags.artist,
+        "album": tags.album,
+        "album_artist": tags.album_artist,
+        "genre": SEPARATOR.join(tags.genre),
+        "year": tags.year,
+        "track_number": tags.track_number,
+        "mood": SEPARATOR.join(tags.mood),
+        "bpm": tags.bpm,
+        "musical_key": tags.key,
+        "grouping": SEPARATOR.join(tags.grouping),
+        "summary": tags.summary,
+        "tags_complete": 1,
+        "title_key": _title_key(tags.title, name),
         "artist_key": sort_key(tags.artist or tags.album_artist),
         "album_key": sort_key(tags.album),
         "genre_key": sort_key(" ".join(tags.genre)),
     }
-    columns = ", ".join(f"{column} = ?" for column in values)
-    conn.execute(f"UPDATE tracks SET {columns} WHERE id = ?", (*values.values(), track_id))  # noqa: S608
-    _store_words(conn, track_id)
-    return state
 
 
 def store_analysis(
@@ -321,7 +356,7 @@ def _store_words(conn: sqlite3.Connection, track_id: int) -> None:
         " JOIN folders ON folders.id = folder_id WHERE tracks.id = ?",
         (track_id,),
     ).fetchone()
-    tags = (title, artist, album, album_artist, *genre.split(GENRE_SEPARATOR))
+    tags = (title, artist, album, album_artist, *genre.split(SEPARATOR))
     kept = [indexed_words(text) for text in tags if text]
     text = " ".join([*kept, *words(display_path(os.fsdecode(name))), folder_words])
     known = conn.execute("SELECT words FROM track_words WHERE rowid = ?", (track_id,)).fetchone()
@@ -363,22 +398,31 @@ def _json(ids: Iterable[int]) -> str:
 
 
 def _drop_analysis(conn: sqlite3.Connection, track_id: int) -> None:
-    for table in ("vectors", "labels", "peaks"):
+    for table in ("vectors", "labels", "peaks", "proposals", "rejected_words"):
         conn.execute(f"DELETE FROM {table} WHERE track_id = ?", (track_id,))  # noqa: S608
 
 
 def _clean_tags(tags: Tags) -> Tags:
     """Tags as the database can hold them, whatever a file claims."""
-    genres = (clean(genre).replace(GENRE_SEPARATOR, " ") for genre in tags.genre)
     return Tags(
         clean(tags.title),
         clean(tags.artist),
         clean(tags.album),
         clean(tags.album_artist),
-        tuple(genre for genre in genres if genre),
+        _clean_values(tags.genre),
         _whole(tags.year),
         _whole(tags.track_number),
+        _clean_values(tags.mood),
+        clean(tags.bpm),
+        clean(tags.key),
+        _clean_values(tags.grouping),
+        clean(tags.summary),
     )
+
+
+def _clean_values(values: Iterable[str]) -> tuple[str, ...]:
+    cleaned = (clean(value).replace(SEPARATOR, " ") for value in values)
+    return tuple(value for value in cleaned if value)
 
 
 def _whole(value: int | None) -> int | None:

@@ -46,7 +46,7 @@ def test_odd_text_becomes_readable() -> None:
     latin = "Caf\udce9"  # a byte of Latin-1, as FFmpeg hands it on
     assert tags({"title": latin}).title == "Café"
     assert tags({"title": "\ufeffLine\r\nbreak\t\x07\0"}).title == "Line break"
-    assert len(tags({"title": "x" * 100_000}).title) == 1000
+    assert len(tags({"title": "x" * 100_000}).title) == 4000
     tags({"title": "\udc81"}).title.encode()  # not in any code page, and still text
 
 

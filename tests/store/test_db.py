@@ -7,15 +7,25 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.model import AudioInfo, Tags, TrackState
+from msa_desktop.base.fields import Field
+from msa_desktop.base.model import AudioInfo, Tags, TrackId, TrackState
+from msa_desktop.base.proposals import (
+    Decision,
+    HeardLabel,
+    Proposal,
+    Suggestion,
+    TaggedNeighbour,
+)
 from msa_desktop.store import migrations, writes
 from msa_desktop.store.db import Database
+from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import Counts, TrackQuery, TrackReader
 from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
@@ -161,8 +171,8 @@ def test_a_thread_that_ends_closes_its_connection(tmp_path: Path) -> None:
     assert not log.exists()
 
 
-def _add_mood(db: sqlite_utils.Database) -> None:
-    db.execute("ALTER TABLE tracks ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'")
+def _add_colour(db: sqlite_utils.Database) -> None:
+    db.execute("ALTER TABLE tracks ADD COLUMN colour TEXT NOT NULL DEFAULT 'blue'")
 
 
 def _break_off(db: sqlite_utils.Database) -> None:
@@ -178,9 +188,9 @@ def test_migration_backs_up_first(tmp_path: Path) -> None:
     with Shelf(tmp_path) as shelf:
         (track_id,) = shelf.add("a.mp3")
         connection = shelf.db.writing_connection()
-        migrations.migrate(connection, shelf.path, (*migrations.MIGRATIONS, _add_mood))
-        rows = connection.execute("SELECT id, mood FROM tracks").fetchall()
-        assert [tuple(row) for row in rows] == [(track_id, "calm")]
+        migrations.migrate(connection, shelf.path, (*migrations.MIGRATIONS, _add_colour))
+        rows = connection.execute("SELECT id, colour FROM tracks").fetchall()
+        assert [tuple(row) for row in rows] == [(track_id, "blue")]
         assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
         connection.close()
     backup = tmp_path / f"library.db.before-{migrations.NEWEST + 1}"
@@ -196,7 +206,7 @@ def test_migration_that_fails_changes_nothing(shelf: Shelf, bad: migrations.Migr
     (track_id,) = shelf.add("a.mp3")
     connection = shelf.db.writing_connection()
     with pytest.raises(sqlite3.Error):
-        migrations.migrate(connection, shelf.path, (*migrations.MIGRATIONS, _add_mood, bad))
+        migrations.migrate(connection, shelf.path, (*migrations.MIGRATIONS, _add_colour, bad))
     # The one before it was a transaction of its own.
     assert version_of(shelf.path) == migrations.NEWEST + 1
     assert connection.execute("SELECT count(*) FROM peaks").fetchone()[0] == 0
@@ -225,9 +235,18 @@ def test_databases_of_every_released_schema_open(schema: int, tmp_path: Path) ->
     heard = reader.by_path("/music/Björk/Début/01 Human Behaviour.flac")
     assert heard is not None
     assert heard.state is TrackState.ANALYSED
-    assert heard.tags == Tags(
-        "Human Behaviour", "Björk", "Debut", "Björk", ("Pop", "Electronic"), 1993, 1
-    )
+    known = Tags("Human Behaviour", "Björk", "Debut", "Björk", ("Pop", "Electronic"), 1993, 1)
+    if schema >= 2:
+        known = replace(
+            known,
+            mood=("Calm", "Dark"),
+            bpm="120",
+            key="F#m",
+            grouping=("Vocal",),
+            summary="Pop music.",
+        )
+    assert heard.tags == known
+    assert reader.incompletely_read() == ([(heard.id, heard.path)] if schema < 2 else [])
     assert heard.info == AudioInfo(252.5, "flac", 44_100, 2, 900_000)
     assert (heard.size, heard.mtime_ns, heard.added_at) == (
         31_000_000,
@@ -250,6 +269,26 @@ def test_databases_of_every_released_schema_open(schema: int, tmp_path: Path) ->
     writer.run(lambda conn: writes.remove_root(conn, 1))
     assert reader.counts().tracks == 1
     writer.close()
+
+
+def test_proposals_of_schema_2(tmp_path: Path) -> None:
+    db = stored(2, tmp_path)
+    reader = ProposalReader(db, TrackReader(db))
+    (group,) = reader.get_many(reader.ids())
+    crying = TaggedNeighbour(TrackId(2), "Crying", "Björk", 0.9, ("Pop",))
+    assert group.proposals == (
+        Proposal(
+            group.track.id,
+            Field.GENRE,
+            ("Pop", "Electronic"),
+            ("Pop", "Electronic", "Art Pop"),
+            (Suggestion("Art Pop", 0.75, (HeardLabel("pop", 0.5, 0.05),), (crying,)),),
+            "rules-1",
+            Decision.ACCEPTED,
+            edited=True,
+        ),
+    )
+    assert reader.rejected([group.track.id]) == {group.track.id: {(Field.MOOD, "happy")}}
 
 
 def test_reading_loads_nothing_heavy() -> None:

@@ -1,0 +1,307 @@
+"""What is proposed for the tracks: read by lists, changed by functions for `Writer.run`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import TypeAdapter
+
+from msa_desktop.base.fields import FACTS, PROPOSED, Field, FieldValues, same
+from msa_desktop.base.model import TrackId
+from msa_desktop.base.proposals import (
+    Decision,
+    Proposal,
+    ProposalCounts,
+    Suggestion,
+    TrackProposals,
+)
+from msa_desktop.base.text import fold
+from msa_desktop.store.db import Database, read_integers
+from msa_desktop.store.query import MATCHING_IDS_SQL
+from msa_desktop.store.schema import IN_JSON
+from msa_desktop.store.text import match_expression
+from msa_desktop.store.tracks import TrackReader
+
+ANY_WORD = "*"
+"""Stands for every value of a field among the rejected words."""
+
+_SUGGESTIONS: TypeAdapter[tuple[Suggestion, ...]] = TypeAdapter(tuple[Suggestion, ...])
+_COLUMNS = "track_id, field, current, proposed, suggestions, tagger, accepted, edited"
+
+
+class ReviewOrder(StrEnum):
+    """The order of the queue."""
+
+    CONFIDENCE = "confidence"  # the surest first
+    ARTIST = "artist"
+    FOLDER = "folder"
+
+
+_ORDERS = {
+    ReviewOrder.CONFIDENCE: "max(confidence) DESC, tracks.id",
+    ReviewOrder.ARTIST: "artist_key, album_key, track_number, title_key, tracks.id",
+    ReviewOrder.FOLDER: "sort_key, name_key, tracks.id",
+}
+
+
+class ProposalReader:
+    """Reads the proposals, in any thread.
+
+    Args:
+        db: The library.
+        tracks: The library's tracks.
+    """
+
+    def __init__(self, db: Database, tracks: TrackReader) -> None:
+        self._db = db
+        self._tracks = tracks
+
+    def ids(
+        self,
+        order: ReviewOrder = ReviewOrder.CONFIDENCE,
+        *,
+        decision: Decision | None = None,
+        field: Field | None = None,
+        words: str = "",
+    ) -> NDArray[np.int64]:
+        """The tracks with proposals, in order; shape (n,).
+
+        Args:
+            order: What comes first.
+            decision: Only tracks with a proposal that stands so.
+            field: Only tracks with a proposal for this field (that stands so).
+            words: Only tracks that the filter of the track list would show for these.
+        """
+        wanted = [
+            ("accepted = ?", decision and int(decision is Decision.ACCEPTED)),
+            ("field = ?", field),
+        ]
+        given = [(term, value) for term, value in wanted if value is not None]
+        terms = " AND ".join(["TRUE", *(term for term, _ in given)])
+        found = read_integers(
+            self._db.connection(),
+            "SELECT tracks.id AS id FROM proposals JOIN tracks ON tracks.id = track_id"  # noqa: S608
+            f" JOIN folders ON folders.id = folder_id WHERE {terms}"
+            f" GROUP BY tracks.id ORDER BY {_ORDERS[order]}",
+            "id",
+            *(value for _, value in given),
+        )
+        expression = match_expression(words)
+        if expression:
+            matching = read_integers(self._db.connection(), MATCHING_IDS_SQL, "id", expression)
+            found = found[np.isin(found, matching)]
+        return found
+
+    def get_many(self, ids: Sequence[int] | NDArray[np.int64]) -> list[TrackProposals]:
+        """The proposals of these tracks, in the same order; tracks without any are left out."""
+        by_track: dict[int, list[Proposal]] = {}
+        for proposal in self._read(
+            f"track_id IN {IN_JSON}", json.dumps([int(track_id) for track_id in ids])
+        ):
+            by_track.setdefault(proposal.track_id, []).append(proposal)
+        tracks = self._tracks.get_many([i for i in map(int, ids) if i in by_track])
+        return [
+            TrackProposals(
+                track,
+                tuple(sorted(by_track[track.id], key=lambda made: PROPOSED.index(made.field))),
+            )
+            for track in tracks
+        ]
+
+    def accepted(self) -> list[Proposal]:
+        """Everything that waits to be written."""
+        return self._read("accepted = 1 ORDER BY track_id")
+
+    def every(self, least: float = 0.0) -> list[Proposal]:
+        """Every proposal of at least this confidence."""
+        return self._read("confidence >= ? ORDER BY track_id", least)
+
+    def counts(self) -> ProposalCounts:
+        """How much there is to review."""
+        row = self._db.connection().execute(
+            "SELECT count(DISTINCT track_id), count(DISTINCT iif(accepted, NULL, track_id)),"
+            " count(*) - ifnull(sum(accepted), 0), ifnull(sum(accepted), 0) FROM proposals"
+        )
+        return ProposalCounts(*row.fetchone())
+
+    def rejected(self, ids: Iterable[int]) -> dict[int, set[tuple[Field, str]]]:
+        """What was rejected for each of these tracks: fields and folded words."""
+        rows = self._db.connection().execute(
+            f"SELECT track_id, field, word FROM rejected_words WHERE track_id IN {IN_JSON}",  # noqa: S608
+            (json.dumps([int(track_id) for track_id in ids]),),
+        )
+        found: dict[int, set[tuple[Field, str]]] = {}
+        for track_id, field, word in rows:
+            found.setdefault(track_id, set()).add((Field(field), word))
+        return found
+
+    def _read(self, where: str, *parameters: object) -> list[Proposal]:
+        return _select(self._db.connection(), where, *parameters)
+
+
+def replace_open(
+    conn: sqlite3.Connection, ids: Iterable[int], proposals: Iterable[Proposal]
+) -> None:
+    """Puts new proposals in the place of those that nobody decided on, for these tracks.
+
+    What the person accepted or edited stays as it is.
+    """
+    conn.execute(
+        f"DELETE FROM proposals WHERE accepted = 0 AND track_id IN {IN_JSON}",  # noqa: S608
+        (json.dumps([int(track_id) for track_id in ids]),),
+    )
+    for proposal in proposals:
+        store(conn, proposal, "NOTHING")
+
+
+def store(conn: sqlite3.Connection, proposal: Proposal, otherwise: str = "") -> None:
+    """Stores a proposal in the place of the one for the same track and field.
+
+    Args:
+        conn: The writer's connection.
+        proposal: Passed over when its track was removed.
+        otherwise: "NOTHING" to leave one that is there as it is.
+    """
+    action = otherwise or (
+        "UPDATE SET current = excluded.current, proposed = excluded.proposed,"
+        " suggestions = excluded.suggestions, tagger = excluded.tagger,"
+        " confidence = excluded.confidence, accepted = excluded.accepted,"
+        " edited = excluded.edited"
+    )
+    conn.execute(
+        f"INSERT INTO proposals ({_COLUMNS}, confidence)"  # noqa: S608
+        " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM tracks WHERE id = ?)"
+        f" ON CONFLICT (track_id, field) DO {action}",
+        (
+            proposal.track_id,
+            proposal.field,
+            json.dumps(proposal.current),
+            json.dumps(proposal.values),
+            _SUGGESTIONS.dump_json(proposal.suggestions).decode(),
+            proposal.tagger,
+            int(proposal.decision is Decision.ACCEPTED),
+            int(proposal.edited),
+            proposal.confidence,
+            proposal.track_id,
+        ),
+    )
+
+
+def decide(
+    conn: sqlite3.Connection,
+    ids: Iterable[int],
+    fields: Collection[Field] | None,
+    decision: Decision,
+) -> None:
+    """Accepts proposals, or opens them again; of all fields where none are given."""
+    where, parameters = _those(ids, fields)
+    conn.execute(
+        f"UPDATE proposals SET accepted = ? WHERE {where}",  # noqa: S608
+        (int(decision is Decision.ACCEPTED), *parameters),
+    )
+
+
+def accept_above(conn: sqlite3.Connection, confidence: float) -> list[TrackId]:
+    """Accepts every open proposal of at least this confidence; returns the tracks, one each."""
+    rows = conn.execute(
+        "UPDATE proposals SET accepted = 1 WHERE accepted = 0 AND confidence >= ?"
+        " RETURNING track_id",
+        (confidence,),
+    )
+    return [TrackId(row[0]) for row in rows.fetchall()]
+
+
+def reject(
+    conn: sqlite3.Connection, ids: Iterable[int], fields: Collection[Field] | None
+) -> tuple[Proposal, ...]:
+    """Takes proposals away and remembers their words, so that they are not proposed again.
+
+    Returns:
+        What was taken away, for `restore`.
+    """
+    where, parameters = _those(ids, fields)
+    gone = tuple(_select(conn, where, *parameters))
+    conn.execute(f"DELETE FROM proposals WHERE {where}", parameters)  # noqa: S608
+    conn.executemany(
+        "INSERT OR IGNORE INTO rejected_words (track_id, field, word) VALUES (?, ?, ?)",
+        _words_of(gone),
+    )
+    return gone
+
+
+def restore(conn: sqlite3.Connection, proposals: Iterable[Proposal]) -> None:
+    """Takes a `reject` back."""
+    proposals = tuple(proposals)
+    conn.executemany(
+        "DELETE FROM rejected_words WHERE track_id = ? AND field = ? AND word = ?",
+        _words_of(proposals),
+    )
+    for proposal in proposals:
+        store(conn, proposal)
+
+
+def drop(conn: sqlite3.Connection, done: Iterable[tuple[int, Field]]) -> None:
+    """Forgets proposals that were written."""
+    conn.executemany("DELETE FROM proposals WHERE track_id = ? AND field = ?", done)
+
+
+def drop_overtaken(conn: sqlite3.Connection, track_id: int, tags: FieldValues) -> None:
+    """Forgets proposals that a file's new tags have made pointless.
+
+    Those are what the file says now, and those that nobody accepted and that were made for other
+    tags than it has now.
+    """
+    for proposal in _select(conn, "track_id = ?", track_id):
+        says = tags.get(proposal.field, ())
+        overtaken = proposal.decision is Decision.OPEN and not same(says, proposal.current)
+        if overtaken or same(says, proposal.values):
+            drop(conn, [(track_id, proposal.field)])
+
+
+def _words_of(proposals: Iterable[Proposal]) -> list[tuple[int, str, str]]:
+    """What rejecting these proposals rejects: the new words, or any word where there is one only.
+
+    A summary or a tempo that was refused once is not offered again in slightly other words.
+    """
+    return [
+        (proposal.track_id, str(proposal.field), word)
+        for proposal in proposals
+        for word in (
+            [fold(suggestion.value) for suggestion in proposal.suggestions]
+            if FACTS[proposal.field].many
+            else [ANY_WORD]
+        )
+    ]
+
+
+def _those(ids: Iterable[int], fields: Collection[Field] | None) -> tuple[str, tuple[str, ...]]:
+    chosen = PROPOSED if fields is None else fields
+    return (
+        f"track_id IN {IN_JSON} AND field IN {IN_JSON}",
+        (json.dumps([int(track_id) for track_id in ids]), json.dumps([str(f) for f in chosen])),
+    )
+
+
+def _select(conn: sqlite3.Connection, where: str, *parameters: object) -> list[Proposal]:
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM proposals WHERE {where}", parameters)  # noqa: S608
+    return [_proposal(tuple(row)) for row in rows]
+
+
+def _proposal(row: tuple[Any, ...]) -> Proposal:
+    track_id, field, current, proposed, suggestions, tagger, accepted, edited = row
+    return Proposal(
+        TrackId(track_id),
+        Field(field),
+        tuple(json.loads(current)),
+        tuple(json.loads(proposed)),
+        _SUGGESTIONS.validate_json(suggestions),
+        tagger,
+        Decision.ACCEPTED if accepted else Decision.OPEN,
+        bool(edited),
+    )

@@ -1,0 +1,1 @@
+"""Evidence -> tags and words: rules first, models later."""

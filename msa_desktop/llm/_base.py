@@ -1,0 +1,42 @@
+"""The contract of a tagger: evidence in, suggestions out. A tagger adds no facts of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from msa_desktop.base.fields import Field, FieldValues
+from msa_desktop.base.model import LabelScore
+from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that is known of one track.
+
+    Attributes:
+        labels: What was heard, in the vocabulary's words, strongest first.
+        neighbours: The nearest tracks of the person's library that are not of the track's own
+            album and carry a tag: by field, the nearest first, 20 at most.
+        votes: By field, how likely those neighbours make each word, 0 to 1.
+        says: What the file says itself.
+    """
+
+    labels: tuple[LabelScore, ...]
+    neighbours: Mapping[Field, tuple[TaggedNeighbour, ...]]
+    votes: Mapping[Field, Mapping[str, float]]
+    says: FieldValues
+
+
+class Tagger(Protocol):
+    """Turns evidence into suggestions."""
+
+    id: str
+    """Id and version, such as "rules-1"; kept with what it proposed."""
+
+    def suggest(self, evidence: Evidence) -> Mapping[Field, tuple[Suggestion, ...]]:
+        """Values by field, the surest first; fields it has nothing for are left out.
+
+        Each suggestion carries the labels and neighbours it rests on; there is none without.
+        """

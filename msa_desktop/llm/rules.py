@@ -1,0 +1,267 @@
+"""The tagger without a model: labels and neighbours to words, by one table and plain arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from msa_desktop.base.fields import Field
+from msa_desktop.base.model import LabelScore
+from msa_desktop.base.proposals import HeardLabel, Suggestion, TaggedNeighbour
+from msa_desktop.llm._base import Evidence
+from msa_desktop.llm.words import Words, is_decade
+
+_TRUST, _LIFT, _SCORE = 1.0, 1.0, 1.0
+"""Of `heard`: fitted by logistic regression on 118 real tracks in 7 folders (1,071 pairs of a track
+and a genre label), each folder predicted from the others: of those said to be 0.8 to 0.9 sure,
+0.81 were right (scripts/bench/proposals.py)."""
+
+_MOST = {Field.GENRE: 3, Field.MOOD: 2, Field.GROUPING: 4}
+_LEAST = 0.2  # confidence below which a word is not worth a person's time at all
+_MOST_LABELS = 4
+_MOST_NEIGHBOURS = 5
+_CHILD = 0.8  # a narrower genre this nearly as sure takes the place of the broader one
+_SURE = 0.6  # a word less sure than this is no part of a summary
+_RIVAL = 0.5  # of the surest genre's confidence is held against genres of other families
+_VOICES = {
+    "no vocals": "without vocals",
+    "female vocals": "with female vocals",
+    "male vocals": "with male vocals",
+    "choir": "with a choir",
+    "vocals": "with vocals",
+}
+_VOICE_WORDS = {"no vocals": "Instrumental", "vocals": "Vocal", "choir": "Choir"}
+_INSTRUMENTS = (
+    "piano", "guitar", "strings", "violin", "cello", "flute", "harp", "harpsichord", "sitar",
+    "synth", "drums",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A label and how sure it makes one of the word it stands for."""
+
+    label: HeardLabel
+    chance: float
+
+
+class RulesTagger:
+    """Suggests genre, mood, grouping and a summary from evidence alone.
+
+    Args:
+        words: The table of genres and moods.
+        usual: The probability each label has over all kinds of music.
+    """
+
+    id = "rules-1"
+
+    def __init__(self, words: Words, usual: Mapping[str, float]) -> None:
+        self._words = words
+        self._usual = usual
+
+    def suggest(self, evidence: Evidence) -> dict[Field, tuple[Suggestion, ...]]:
+        """See `llm._base.Tagger`."""
+        heard = {score.label: self._heard(score) for score in evidence.labels}
+        found = {
+            Field.GENRE: self._genres(heard, evidence),
+            Field.MOOD: self._moods(heard, evidence),
+            Field.GROUPING: _groupings(heard),
+        }
+        summary = self._summary(found, heard, evidence)
+        if summary is not None:
+            found[Field.SUMMARY] = (summary,)
+        return {field: suggestions for field, suggestions in found.items() if suggestions}
+
+    def _heard(self, score: LabelScore) -> _Heard:
+        usual = self._usual[score.label]
+        return _Heard(HeardLabel(score.label, score.score, usual), confidence(score.score, usual))
+
+    def _genres(self, heard: Mapping[str, _Heard], evidence: Evidence) -> tuple[Suggestion, ...]:
+        by_labels = {
+            genre.name: _support(genre.labels, heard) for genre in self._words.genres.values()
+        }
+        found = self._without_rivals(self._joined(Field.GENRE, by_labels, evidence))
+        sure = {made.value: made.confidence for made in found}
+        kept = [
+            made
+            for made in found
+            if not is_decade(made.value)
+            and not any(
+                made.value in self._words.broader(other) and sure[other] >= _CHILD * made.confidence
+                for other in sure
+            )
+        ]
+        return tuple(kept[: _MOST[Field.GENRE]])
+
+    def _without_rivals(self, found: Sequence[Suggestion]) -> list[Suggestion]:
+        """Makes genres less sure that have nothing in common with the surest one.
+
+        A label that is right for most music (metal is "fast" and so a little "techno") is wrong
+        beside a surer one of another family.
+        """
+        if not found:
+            return []
+        first = found[0]
+        judged = [
+            made
+            if self._words.akin(made.value, first.value)
+            else replace(made, confidence=made.confidence * (1 - _RIVAL * first.confidence))
+            for made in found
+        ]
+        return sorted(judged, key=lambda made: (-made.confidence, made.value))
+
+    def _moods(self, heard: Mapping[str, _Heard], evidence: Evidence) -> tuple[Suggestion, ...]:
+        by_labels = {mood.name: _support(mood.labels, heard) for mood in self._words.moods.values()}
+        return self._joined(Field.MOOD, by_labels, evidence)[: _MOST[Field.MOOD]]
+
+    def _joined(
+        self,
+        field: Field,
+        by_labels: Mapping[str, tuple[float, tuple[HeardLabel, ...]]],
+        evidence: Evidence,
+    ) -> tuple[Suggestion, ...]:
+        """What labels and neighbours say of a field's words, the surest first."""
+        votes = evidence.votes.get(field, {})
+        neighbours = evidence.neighbours.get(field, ())
+        found = []
+        for word in dict.fromkeys([*by_labels, *votes]):
+            chance, labels = by_labels.get(word, (0.0, ()))
+            vote = votes.get(word, 0.0)
+            sure = _agreed([chance, vote])
+            if sure >= _LEAST:
+                near = self._of(field, word, neighbours) if vote >= _LEAST else ()
+                found.append(Suggestion(word, sure, labels[:_MOST_LABELS], near))
+        return tuple(sorted(found, key=lambda made: (-made.confidence, made.value)))
+
+    def _of(
+        self, field: Field, word: str, neighbours: Iterable[TaggedNeighbour]
+    ) -> tuple[TaggedNeighbour, ...]:
+        """The nearest neighbours that are tagged with a word, in whatever spelling."""
+        agreeing = [
+            near
+            for near in neighbours
+            if any(self._words.canonical(field, value) == word for value in near.values)
+        ]
+        return tuple(agreeing[:_MOST_NEIGHBOURS])
+
+    def _summary(
+        self,
+        found: Mapping[Field, Sequence[Suggestion]],
+        heard: Mapping[str, _Heard],
+        evidence: Evidence,
+    ) -> Suggestion | None:
+        """One sentence of what is sure, or nothing where too little is."""
+        genre_parts, genres = self._stated(Field.GENRE, 2, found, evidence)
+        taken = {label for part in genre_parts for label in part.labels[:1]}
+        mood_parts, moods = self._stated(Field.MOOD, 1, found, evidence, without=taken)
+        parts = genre_parts + mood_parts
+        instruments = _sure(heard, _INSTRUMENTS)[:2]
+        voices = _sure(heard, _VOICES)[:1]
+        if not genres or not (moods or instruments or voices):
+            return None
+        parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in instruments]
+        parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in voices]
+        text = " ".join([*moods, " and ".join(genres)]).lower()
+        text = text[0].upper() + text[1:] + ("" if text.endswith("music") else " music")
+        if instruments:
+            text += " with " + " and ".join(one.label.label for one in instruments)
+        if voices:
+            text += ", " + _VOICES[voices[0].label.label]
+        labels = dict.fromkeys(label for part in parts for label in part.labels)
+        near = dict.fromkeys(near for part in parts for near in part.neighbours)
+        return Suggestion(
+            text + ".",
+            min((part.confidence for part in parts), default=1.0),
+            tuple(labels),
+            tuple(near)[:_MOST_NEIGHBOURS],
+            reason="" if parts else "the file's own tags",
+        )
+
+    def _stated(
+        self,
+        field: Field,
+        most: int,
+        found: Mapping[Field, Sequence[Suggestion]],
+        evidence: Evidence,
+        without: Collection[HeardLabel] = (),
+    ) -> tuple[list[Suggestion], list[str]]:
+        """The words of a field that a summary may use, and the suggestions they come from.
+
+        What the file says goes before what was heard, and what rests on a label that was used
+        already (`without`) says nothing new: "atmospheric ambient music".
+        """
+        said = [word for word in evidence.says.get(field, ()) if not is_decade(word)]
+        if said:
+            return [], said[:most]
+        sure = [
+            made
+            for made in found.get(field, ())
+            if made.confidence >= _SURE and not set(made.labels[:1]) & set(without)
+        ][:most]
+        return sure, [made.value for made in sure]
+
+
+def confidence(score: float, usual: float) -> float:
+    """How sure a label's probability makes one that the label is right, 0 to 1.
+
+    By what the model says, and by how far that is above what it says of any music.
+    """
+    log_odds = _log_odds(score)
+    lift = log_odds - _log_odds(usual)
+    return 1 / (1 + math.exp(-(_TRUST + _LIFT * lift + _SCORE * log_odds)))
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(kept / (1 - kept))
+
+
+def _support(
+    weights: Mapping[str, float], heard: Mapping[str, _Heard]
+) -> tuple[float, tuple[HeardLabel, ...]]:
+    """How sure labels make one of a word, and the labels that speak for it, the strongest first.
+
+    Each label that speaks against it takes its part away.
+    """
+    against = 1.0
+    reasons: list[tuple[float, HeardLabel]] = []
+    for name, weight in weights.items():
+        if name not in heard:
+            continue
+        chance = abs(weight) * heard[name].chance
+        if weight > 0:
+            reasons.append((chance, heard[name].label))
+        else:
+            against *= 1 - chance
+    reasons.sort(key=lambda reason: -reason[0])
+    kept = tuple(label for chance, label in reasons if chance >= reasons[0][0] / 2)
+    return _agreed([chance for chance, _ in reasons]) * against, kept
+
+
+def _agreed(chances: Sequence[float]) -> float:
+    """How sure several witnesses make one of what they all say.
+
+    They share an ear, so they are not independent: the second adds half of what it would, and
+    the others nothing.
+    """
+    first, second = [*sorted(chances, reverse=True), 0.0, 0.0][:2]
+    return first + (1 - first) * second / 2
+
+
+def _sure(heard: Mapping[str, _Heard], names: Iterable[str]) -> list[_Heard]:
+    """Those of some labels that are sure enough to be stated, the surest first."""
+    found = [heard[name] for name in names if name in heard and heard[name].chance >= _SURE]
+    return sorted(found, key=lambda one: -one.chance)
+
+
+def _groupings(heard: Mapping[str, _Heard]) -> tuple[Suggestion, ...]:
+    """Who is heard: voices and instruments."""
+    found = [
+        Suggestion(
+            _VOICE_WORDS.get(name, name.capitalize()), heard[name].chance, (heard[name].label,)
+        )
+        for name in (*_VOICES, *_INSTRUMENTS)
+        if name in heard and heard[name].chance >= _LEAST
+    ]
+    return tuple(sorted(found, key=lambda made: -made.confidence)[: _MOST[Field.GROUPING]])

@@ -1,0 +1,179 @@
+"""Proves that a changed file is what was meant, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable
+from itertools import accumulate
+
+from msa_desktop.base.fields import Field, FieldValues
+from msa_desktop.base.model import display_path
+from msa_desktop.tagio._base import Format, Keep, Piece, Source, TagError
+from msa_desktop.tagio._delta import CHUNK, length_of, unpack
+
+_log = logging.getLogger(__name__)
+
+_BPM_TOLERANCE = 0.5  # some formats hold whole numbers only
+
+
+def says(tags: FieldValues, wanted: FieldValues) -> bool:
+    """Whether a file with these tags says what it was to say."""
+    return all(_is_equal_value(field, tags.get(field, ()), wanted[field]) for field in wanted)
+
+
+def prove(
+    original_handle: int,
+    copy_handle: int,
+    *,
+    name: str,
+    known: Format,
+    wanted: FieldValues,
+    delta: bytes,
+) -> dict[Field, tuple[str, ...]]:
+    """Tries a changed file before it takes the old one's place.
+
+    Args:
+        original_handle: The file.
+        copy_handle: The changed one.
+        name: The file's name.
+        known: Its format.
+        wanted: What the tags that were to change shall say.
+        delta: What makes the original of the changed one again.
+
+    Returns:
+        All tags of the changed file.
+
+    Raises:
+        TagError: It is not what was meant, or something else as well, or could not be undone.
+    """
+    original, copy = Source(original_handle), Source(copy_handle)
+    if not known.knows(copy):
+        raise _unproved("it would no longer be recognised")
+    back = unpack(delta, copy)
+    if not _is_equal(original, [Keep(0, original.size)], copy, back):
+        raise _unproved("it could not be undone")
+    if not _is_same_sound(known, original, copy, back):
+        raise _unproved("its sound would not be the same")
+    if dict(known.others(original, wanted)) != dict(known.others(copy, wanted)):
+        raise _unproved("its other tags would not be the same")
+    tags, former = known.read(copy), known.read(original)
+    if not says(tags, wanted):
+        raise _unproved("the new tags would not read back as they were meant")
+    if any(
+        tags.get(field) != former.get(field) for field in (tags | former).keys() - wanted.keys()
+    ):
+        raise _unproved("tags that were not to change would")
+    if not _opens(copy_handle, name) and _opens(original_handle, name):
+        raise _unproved("other programs could not open it")
+    return tags
+
+
+def _unproved(reason: str) -> TagError:
+    return TagError(f"The changed file was tried before it took the old one's place: {reason}.")
+
+
+def _is_equal_value(field: Field, says: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    if says == wanted:
+        return True
+    if field is not Field.BPM or len(says) != 1 or len(wanted) != 1:
+        return False
+    try:
+        return abs(float(says[0]) - float(wanted[0])) <= _BPM_TOLERANCE
+    except ValueError:
+        return False
+
+
+def _is_same_sound(known: Format, original: Source, copy: Source, back: tuple[Piece, ...]) -> bool:
+    """Whether the stretches of sound hold the same bytes.
+
+    Args:
+        known: The format of both.
+        original: The file.
+        copy: The changed one.
+        back: The original as pieces of the copy, compared already: what went from one stretch of
+            sound to the other as it was need not be read again.
+    """
+    sound, copied = ([Keep(*extent) for extent in known.sound(file)] for file in (original, copy))
+    there = _carried(sound, back)
+    if there is not None and _joined(there) == _joined(copied):
+        return True
+    return _is_equal(original, sound, copy, copied)
+
+
+def _carried(stretches: Iterable[Keep], back: tuple[Piece, ...]) -> list[Keep] | None:
+    """Where stretches of the original lie in the copy; None where some of it does not."""
+    starts = list(accumulate((length_of([piece]) for piece in back), initial=0))
+    there: list[Keep] = []
+    for stretch in stretches:
+        offset = stretch.offset
+        while offset < stretch.end:
+            index = bisect_right(starts, offset) - 1
+            piece = back[index] if index < len(back) else b""
+            if not isinstance(piece, Keep):
+                return None
+            inside = offset - starts[index]
+            length = min(stretch.end - offset, piece.length - inside)
+            there.append(Keep(piece.offset + inside, length))
+            offset += length
+    return there
+
+
+def _joined(stretches: Iterable[Keep]) -> list[Keep]:
+    joined: list[Keep] = []
+    for stretch in stretches:
+        if joined and joined[-1].end == stretch.offset:
+            joined.append(Keep(joined[-1].offset, joined.pop().length + stretch.length))
+        elif stretch.length:
+            joined.append(stretch)
+    return joined
+
+
+def _is_equal(one: Source, pieces: Iterable[Piece], other: Source, others: Iterable[Piece]) -> bool:
+    """Whether pieces of two files hold the same bytes, however they are cut."""
+    left, right = (
+        deque(piece for piece in made if length_of([piece])) for made in (pieces, others)
+    )
+    while left and right:
+        length = min(length_of([left[0]]), length_of([right[0]]), CHUNK)
+        if _taken(one, left, length) != _taken(other, right, length):
+            return False
+    return not left and not right
+
+
+def _taken(source: Source, pieces: deque[Piece], length: int) -> bytes:
+    """So many bytes of the first piece, which gets shorter."""
+    piece = pieces.popleft()
+    if isinstance(piece, Keep):
+        taken = source.read(piece.offset, length)
+        rest: Piece = Keep(piece.offset + length, piece.length - length)
+    else:
+        taken, rest = piece[:length], piece[length:]
+    if length_of([rest]):
+        pieces.appendleft(rest)
+    return taken
+
+
+class _Named(io.FileIO):
+    """A file that mutagen takes for one of another name: it also goes by extensions."""
+
+    def __init__(self, handle: int, name: str) -> None:
+        super().__init__(handle, closefd=False)
+        self.name = name
+
+
+def _opens(handle: int, name: str) -> bool:
+    """Whether mutagen, which knows nothing of how this program writes, opens the file."""
+    import mutagen  # noqa: PLC0415 - only a write needs it: it takes 0.05 s
+
+    os.lseek(handle, 0, os.SEEK_SET)
+    try:
+        with io.BufferedReader(_Named(handle, name)) as file:
+            return mutagen.File(file) is not None
+    except Exception:
+        # On a damaged file it fails in more ways than its own.
+        _log.debug("mutagen cannot open %s", display_path(name), exc_info=True)
+        return False

@@ -1,0 +1,69 @@
+"""Sound with an APE tag behind it: Monkey's Audio, WavPack, Musepack, OptimFROG, True Audio.
+
+A tag of ID3v2 before the sound, which is none of these formats' own, stays as it is. True Audio
+has either; such a file with ID3v2 is none of this module's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msa_desktop.base.fields import Field, FieldValues
+from msa_desktop.tagio._base import Edit, Keep, Source, TagError
+from msa_desktop.tagio._pieces import content, merged
+from msa_desktop.tagio._tail import Tail, find
+
+NAME = "Monkey's Audio, WavPack, Musepack, OptimFROG and True Audio"
+EXTENSIONS = frozenset({".ape", ".wv", ".mpc", ".mp+", ".mpp", ".ofr", ".ofs", ".tta"})
+
+_MAGICS = (b"MAC ", b"wvpk", b"MP+", b"MPCK", b"OFR ")
+_TRUE_AUDIO = b"TTA1"
+_ID3 = 10  # bytes of its header, and of a footer like it
+_HAS_FOOTER = 0x10
+
+
+def knows(source: Source) -> bool:
+    """Whether the sound, behind ID3v2 if there is some, begins as in one of these formats."""
+    begin = _begin(source)
+    magic = source.read(begin, min(4, source.size - begin))
+    return magic.startswith(_MAGICS) or (magic == _TRUE_AUDIO and begin == 0)
+
+
+def read(source: Source) -> dict[Field, tuple[str, ...]]:
+    """The fields of the tags at the file's end."""
+    return _tail(source).read()
+
+
+def edit(source: Source, changes: FieldValues) -> Edit:
+    """Lays out the file with other tags at its end."""
+    tail = _tail(source)
+    end = tail.edit(changes, create=True)
+    return Edit(merged((Keep(0, tail.begin), *end.pieces)), end.frames)
+
+
+def sound(source: Source) -> Iterator[tuple[int, int]]:
+    """Everything between the tags."""
+    begin = _begin(source)
+    yield begin, _tail(source).begin - begin
+
+
+def others(source: Source, changes: FieldValues) -> Mapping[str, bytes]:
+    """The other items and tags at the end, and the ID3v2 at the beginning."""
+    before = content(source, 0, _begin(source))
+    return {"before the sound": before, **_tail(source).others(changes)}
+
+
+def _tail(source: Source) -> Tail:
+    begin = _begin(source)
+    if begin == source.size:
+        raise TagError("The file ends before its sound begins: it is cut off or damaged.")
+    return find(source, begin + len(_MAGICS[0]))
+
+
+def _begin(source: Source) -> int:
+    """Where the sound begins: behind ID3v2."""
+    head = source.head()[:_ID3]
+    if len(head) < _ID3 or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
+        return 0
+    size = sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:])))
+    return min(source.size, size + _ID3 * (2 if head[5] & _HAS_FOOTER else 1))

@@ -18,11 +18,20 @@ from msa_desktop.base.events import EventBus, Notice
 from msa_desktop.base.model import display_path
 from msa_desktop.base.paths import DataPaths, resources
 from msa_desktop.base.settings import Settings, SettingsFile
+from msa_desktop.llm import words
+from msa_desktop.llm.rules import RulesTagger
+from msa_desktop.llm.words import Words
 from msa_desktop.services.doctor import Doctor
+from msa_desktop.services.evidence import EvidenceReader
 from msa_desktop.services.intake import EncoderFacts
 from msa_desktop.services.library import Library
 from msa_desktop.services.search import Search
+from msa_desktop.services.tag_writing import TagWriting
+from msa_desktop.services.tagging import Tagging
+from msa_desktop.services.written import WrittenFiles
 from msa_desktop.store.db import Database
+from msa_desktop.store.journal import Journal
+from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
@@ -82,6 +91,7 @@ class App:
             },
             self.vocabulary,
         )
+        self.proposals = ProposalReader(self.database, self.tracks)
         self.doctor = Doctor(paths, self.database, self.search)
 
     @property
@@ -126,6 +136,52 @@ class App:
             self.encoders,
         )
 
+    @cached_property
+    def words(self) -> Words:
+        """The genres and moods that are written into files."""
+        return words.load(resources() / "words.toml")
+
+    @cached_property
+    def journal(self) -> Journal:
+        """What was written into files, and what gives their bytes back.
+
+        Raises:
+            UserError: It cannot be opened.
+        """
+        with usable(self.paths):
+            return Journal(self.paths.journal)
+
+    @cached_property
+    def tagging(self) -> Tagging:
+        """Proposing, writing and undoing tags.
+
+        Raises:
+            UserError: Another process writes to this data folder.
+        """
+        writer = self.writer  # first of all the lock: only its holder may clear up after a kill
+        files = WrittenFiles(self.tracks, writer, self.events)
+        writing = TagWriting(
+            self.journal,
+            lambda: self.settings,
+            self.events,
+            on_written=files.store,
+            find=files.find,
+        )
+        recovery = writing.recover()
+        if recovery:
+            self.events.publish(Notice(str(recovery)))
+        return Tagging(
+            self.tracks,
+            self.proposals,
+            writer,
+            writing,
+            EvidenceReader(self.tracks, self.encoders[0], self.vocabulary, self.words),
+            RulesTagger(self.words, self.vocabulary.usual()),
+            self.words,
+            self.events,
+            lambda: self.settings,
+        )
+
     def _make_pool(
         self, on_outcome: Callable[[Outcome], None], on_error: Callable[[str], None]
     ) -> Pool:
@@ -149,6 +205,8 @@ class App:
             self.library.close()
         if "writer" in self.__dict__:
             self.writer.close()
+        if "journal" in self.__dict__:
+            self.journal.close()
         self.search.save()
         self.database.close()
         self._lock.release()

@@ -289,7 +289,12 @@ class Library:
             self.pool.submit(Task(track.id, track.path, Work.PEAKS), urgent=True)
 
     def _fill_in(self) -> None:
-        """Has tracks that an encoder, new or of a new version, has not heard listened to again."""
+        """Has done what an older program left undone.
+
+        Tracks that an encoder, new or of a new version, has not heard are listened to again; tags
+        that were not read before are read.
+        """
+        self._intake.queue(self._reader.incompletely_read())
         for encoder in self._encoders:
             lacking = self._reader.lacking(encoder.id, encoder.version)
             if len(lacking):

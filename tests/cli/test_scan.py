@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from msa_desktop.base.events import AnalysisProgress, Notice, ScanProgress
-from msa_desktop.cli.scan import Teller
+from msa_desktop.cli._progress import Teller
 
 
 def heard(done: int) -> AnalysisProgress:

@@ -1,0 +1,111 @@
+"""Progress on standard error, and Ctrl+C, for commands that take their time."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from msa_desktop.base.events import (
+    AnalysisProgress,
+    Event,
+    EventBus,
+    Notice,
+    ScanProgress,
+    TagProgress,
+    TagWork,
+)
+from msa_desktop.base.jobs import CancelToken
+from msa_desktop.cli._base import say
+
+_TELL_EVERY = 10.0  # seconds between two lines where they do not overwrite each other
+_WORK = {TagWork.PROPOSE: "Proposing", TagWork.WRITE: "Writing", TagWork.UNDO: "Undoing"}
+
+
+def cancel_on_signal() -> CancelToken:
+    """A token that Ctrl+C and the request to end set: the work ends in good order."""
+    cancel = CancelToken()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        cancel.cancel()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    return cancel
+
+
+@contextmanager
+def telling(events: EventBus) -> Iterator[Teller]:
+    """Tells of progress meanwhile."""
+    teller = Teller(live=sys.stderr.isatty())
+    end = events.subscribe(teller)
+    try:
+        yield teller
+    finally:
+        end()
+        teller.end_line()
+
+
+class Teller:
+    """Prints progress on standard error: in place on a terminal, else a line every ten seconds.
+
+    Args:
+        live: Whether standard error is a terminal.
+        clock: Seconds, monotonic; a test hands in its own.
+    """
+
+    def __init__(self, *, live: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._live = live
+        self._clock = clock
+        self._told_at = clock()
+        self._line = ""
+
+    def __call__(self, event: Event) -> None:
+        """Tells of one event; called in the thread that publishes it."""
+        with self._lock:
+            if isinstance(event, Notice):
+                self._end_line()
+                say(event.text, err=True)
+            elif isinstance(event, ScanProgress) and event.running:
+                self._tell(f"Looking through folders: {event.seen} files")
+            elif isinstance(event, AnalysisProgress) and event.total:
+                self._tell(listening(event))
+            elif isinstance(event, TagProgress) and event.running:
+                self._tell(f"{_WORK[event.work]}: {event.done} of {event.total}")
+
+    def end_line(self) -> None:
+        """Clears the line in place, so that what is printed next stands alone."""
+        with self._lock:
+            self._end_line()
+
+    def _end_line(self) -> None:
+        if self._line:
+            click.echo("\r\x1b[K", err=True, nl=False)
+            self._line = ""
+
+    def _tell(self, text: str) -> None:
+        if not self._live:
+            if self._clock() - self._told_at >= _TELL_EVERY:
+                self._told_at = self._clock()
+                say(text, err=True)
+        elif text != self._line:
+            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+            self._line = text
+
+
+def listening(progress: AnalysisProgress) -> str:
+    """The progress in words."""
+    text = f"Listening: {progress.done} of {progress.total}"
+    if progress.rate:
+        text += f", {progress.rate:.1f} a second"
+    if progress.seconds_left is not None:
+        minutes, seconds = divmod(round(progress.seconds_left), 60)
+        text += f", {minutes}:{seconds:02} left"
+    return text

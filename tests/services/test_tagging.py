@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from msa_desktop.app import App
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.events import Event, ProposalsChanged, TagProgress, TagWork
+from msa_desktop.base.fields import Field
+from msa_desktop.base.history import FileState
+from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.model import TrackId, TrackState
+from msa_desktop.base.paths import DataPaths
+from msa_desktop.base.proposals import Decision, Policy, Proposal, Suggestion
+from msa_desktop.services.demo import make_demo
+from msa_desktop.store.tracks import TrackQuery
+from msa_desktop.tagio import _files as tag_files
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A data folder and a music folder with the demo library, heard once for this module."""
+    base = tmp_path_factory.mktemp("tagging")
+    make_demo(base / "music")
+    with App(DataPaths(base / "state")) as app:
+        app.library.scan([str(base / "music")])
+    return base / "state", base / "music"
+
+
+@pytest.fixture
+def app(heard: tuple[Path, Path], tmp_path: Path) -> Iterator[App]:
+    """The demo library, on copies of its files: what is written is gone after the test."""
+    import shutil
+
+    state, music = heard
+    kept = {path: path.read_bytes() for path in music.rglob("*") if path.is_file()}
+    times = {path: path.stat() for path in kept}
+    shutil.copytree(state, tmp_path / "state")
+    with App(DataPaths(tmp_path / "state")) as opened:
+        yield opened
+    for path, content in kept.items():
+        path.write_bytes(content)
+        os.utime(path, ns=(times[path].st_atime_ns, times[path].st_mtime_ns))
+
+
+def ids(app: App) -> list[TrackId]:
+    return [TrackId(i) for i in app.tracks.ids(TrackQuery()).tolist()]
+
+
+def put(app: App, track_id: TrackId, field: Field, *values: str) -> Proposal:
+    """A proposal made for what the file says now."""
+    track = app.tracks.get(track_id)
+    assert track is not None
+    current = {Field.GENRE: track.tags.genre, Field.MOOD: track.tags.mood}[field]
+    suggestions = tuple(Suggestion(value, 0.9, reason="a test") for value in values)
+    made = Proposal(track_id, field, current, values, suggestions, "test")
+    app.tagging.put([made])
+    return made
+
+
+def sha(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_everything_proposed_has_evidence(app: App) -> None:
+    replace = Policy.REPLACE
+    app.override(
+        genre_policy=replace,
+        mood_policy=replace,
+        grouping_policy=replace,
+        summary_policy=replace,
+        least_confidence=0.3,
+    )
+    report = app.tagging.propose()
+    found = app.proposals.get_many(app.proposals.ids())
+    made = [proposal for group in found for proposal in group.proposals]
+    assert report.proposals == len(made) > 10
+    assert report.tracks == len(ids(app))
+    for proposal in made:
+        assert proposal.suggestions
+        assert proposal.tagger == "rules-1"
+        for one in proposal.suggestions:
+            assert one.labels or one.neighbours or one.reason
+            assert one.confidence >= 0.3
+            assert proposal.track_id not in {near.track_id for near in one.neighbours}
+
+
+def test_no_neighbour_is_of_the_tracks_own_album(app: App) -> None:
+    tracks = app.tracks.get_many(ids(app))
+    changes = app.tagging.changes_for(
+        [track.id for track in tracks],
+        {Field.GENRE: ("Zeuhl",), Field.ALBUM: ("One",)},
+    )
+    app.tagging.write(changes=changes[:-1])
+    evidence = app.tagging._evidence
+    around = evidence.surroundings()
+    outside = app.tracks.get_many(ids(app))
+    found = evidence.of(outside, around)
+    for track in outside:
+        near = found[track.id].neighbours[Field.GENRE]
+        if track.tags.album == "One":
+            assert not any("Zeuhl" in one.values for one in near)
+        else:
+            assert {one.values for one in near} == {("Zeuhl",)}
+            votes = found[track.id].votes[Field.GENRE]
+            assert votes["Zeuhl"] <= 0.5, "an album is one witness"
+
+
+def test_accept_write_and_undo(app: App) -> None:
+    first, second, *_ = tracks = app.tracks.get_many(ids(app))
+    before = {track.path: sha(track.path) for track in tracks}
+    vectors = app.tracks.vector_count(app.encoders[0].id, app.encoders[0].version)
+    put(app, first.id, Field.GENRE, "Zeuhl", "Jazz")
+    put(app, second.id, Field.MOOD, "Restless")
+    app.tagging.accept([first.id, second.id])
+
+    (one, two) = app.tagging.preview()
+    assert {one.path, two.path} == {first.path, second.path}
+    assert one.frames and two.frames
+    assert {path: sha(path) for path in before} == before, "a dry run touches nothing"
+
+    report = app.tagging.write("my batch")
+    assert {stamp.path for stamp in report.done} == {first.path, second.path}
+    assert report.left_alone == ()
+    assert tag_files.read(first.path)[Field.GENRE] == ("Zeuhl", "Jazz")
+    assert app.proposals.counts().tracks == 0
+    now = app.tracks.get(first.id)
+    assert now is not None
+    assert now.tags.genre == ("Zeuhl", "Jazz")
+    assert (now.size, now.mtime_ns) == (
+        os.stat(first.path).st_size,
+        os.stat(first.path).st_mtime_ns,
+    )
+    assert app.tracks.ids(TrackQuery(words="zeuhl")).tolist() == [first.id]
+
+    scan = app.library.scan([])
+    assert (scan.updated, scan.unchanged) == (0, len(tracks)), "our own write is no news"
+
+    assert report.batch_id is not None
+    (batch,) = app.tagging.history()
+    assert (batch.id, batch.name, batch.written) == (report.batch_id, "my batch", 2)
+    undone = app.tagging.undo(report.batch_id)
+    assert len(undone.done) == 2
+    assert {path: sha(path) for path in before} == before
+    back = app.tracks.get(first.id)
+    assert back is not None
+    assert back.tags == first.tags
+    assert {file.state for file in app.tagging.files(batch.id)} == {FileState.UNDONE}
+    facts = app.encoders[0]
+    assert app.tracks.vector_count(facts.id, facts.version) == vectors, "nothing is heard again"
+
+
+def test_a_file_that_changed_since_is_left_alone_unless_merged(app: App) -> None:
+    track = app.tracks.get_many(ids(app))[0]
+    put(app, track.id, Field.GENRE, "Zeuhl")
+    app.tagging.accept([track.id])
+    changes = app.tagging.changes()
+    app.tagging.write(changes=app.tagging.changes_for([track.id], {Field.GENRE: ("Klezmer",)}))
+
+    report = app.tagging.write(changes=changes)
+    assert report.done == ()
+    ((path, reason),) = report.left_alone
+    assert path == track.path
+    assert "Klezmer" in reason
+    merged = app.tagging.write(changes=changes, merge=True)
+    assert len(merged.done) == 1
+    assert set(tag_files.read(track.path)[Field.GENRE]) == {"Klezmer", "Zeuhl"}
+
+
+def test_a_proposal_that_was_rejected_does_not_come_back(app: App) -> None:
+    app.override(least_confidence=0.3)
+    every = ids(app)
+    app.tagging.write(changes=app.tagging.changes_for(every, {Field.GENRE: ()}))
+    app.tagging.propose()
+    group = app.proposals.get_many(app.proposals.ids(field=Field.GENRE))[0]
+    genre = next(made for made in group.proposals if made.field is Field.GENRE)
+    gone = app.tagging.reject([group.track.id], [Field.GENRE])
+    assert gone == (genre,)
+
+    app.tagging.propose()
+    again = app.proposals.get_many([group.track.id])
+    left = [m.values for g in again for m in g.proposals if m.field is Field.GENRE]
+    assert not {word for values in left for word in values} & set(genre.values)
+    app.tagging.restore(gone)
+    (back,) = app.proposals.get_many([group.track.id])
+    assert genre in back.proposals
+
+
+def test_an_edit_is_kept_and_checked(app: App) -> None:
+    track_id = ids(app)[0]
+    put(app, track_id, Field.GENRE, "Zeuhl")
+    with pytest.raises(UserError, match="no longer there"):
+        app.tagging.edit(track_id, Field.MOOD, ["Calm"])
+    app.tagging.edit(track_id, Field.GENRE, [" Kraut ", "Rock"])
+    app.tagging.propose([track_id])
+    (group,) = app.proposals.get_many([track_id])
+    made = next(made for made in group.proposals if made.field is Field.GENRE)
+    assert (made.values, made.edited) == (("Kraut", "Rock"), True)
+    assert made.decision is Decision.ACCEPTED
+    assert [change.fields for change in app.tagging.changes()] == [{Field.GENRE: ("Kraut", "Rock")}]
+
+
+def test_progress_and_cancelling(app: App) -> None:
+    events: list[Event] = []
+    app.events.subscribe(events.append)
+    app.tagging.propose()
+    told = [event for event in events if isinstance(event, TagProgress)]
+    assert told[-1] == TagProgress(TagWork.PROPOSE, len(ids(app)), len(ids(app)), running=False)
+    assert any(isinstance(event, ProposalsChanged) for event in events)
+
+    cancel = CancelToken()
+    cancel.cancel()
+    report = app.tagging.propose(cancel=cancel)
+    assert (report.cancelled, report.tracks) == (True, 0)
+    put(app, ids(app)[0], Field.GENRE, "Zeuhl")
+    app.tagging.accept(ids(app)[:1], [Field.GENRE])
+    written = app.tagging.write(cancel=cancel)
+    assert (written.cancelled, written.done) == (True, ())
+    assert app.proposals.counts().accepted == 1, "what was not written still waits"
+
+
+def test_tracks_that_were_not_heard_are_counted(app: App) -> None:
+    first = ids(app)[0]
+    app.writer.run(lambda conn: conn.execute("UPDATE tracks SET state = 1 WHERE id = ?", (first,)))
+    track = app.tracks.get(first)
+    assert track is not None
+    assert track.state is TrackState.QUEUED
+    assert app.tagging.propose([first]).unheard == 1
+
+
+def test_the_editor_sees_the_files_and_their_faults(app: App) -> None:
+    good, bad, *_ = app.tracks.get_many(ids(app))
+    Path(bad.path).write_bytes(b"")
+    values, reasons = app.tagging.show([good.id, bad.id])
+    assert values[good.id][Field.TITLE] == (good.tags.title,)
+    assert "empty" in reasons[bad.id]

@@ -1,7 +1,8 @@
 """Native FLAC (RFC 9639): metadata blocks, then frames.
 
-Only the block of Vorbis comments and one block of padding change; every other block, and what lies
-before "fLaC" (an ID3v2 tag that some program put there), stays as it is.
+Only the block of Vorbis comments and one block of padding change; every other block stays as it is.
+So does an ID3v2 tag that some program put before "fLaC", but for the fields that it holds: players
+that read it must not show what the comments no longer say.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from msa_desktop.base.fields import Field, FieldValues
+from msa_desktop.tagio import _id3v2
 from msa_desktop.tagio import _vorbis_comment as vorbis_comment
 from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError
-from msa_desktop.tagio._id3v2 import length_at
+from msa_desktop.tagio._id3v2_tag import Id3v2, length_at, parse
 from msa_desktop.tagio._pieces import content, length_of, merged, named
 from msa_desktop.tagio._tail import Tail, find
 
@@ -82,10 +84,12 @@ def knows(source: Source) -> bool:
 
 
 def read(source: Source) -> dict[Field, tuple[str, ...]]:
-    """The tags of the comments, then those of tags behind the sound."""
+    """The tags of the comments, then those before them and behind the sound."""
     blocks = _blocks(source)
     comments = vorbis_comment.read(_comments(source, blocks))
-    return {**_tail(source, blocks).read(), **comments}
+    leading = _leading(source)
+    before = _id3v2.read(source, leading) if leading else {}
+    return {**_tail(source, blocks).read(), **before, **comments}
 
 
 def edit(source: Source, changes: FieldValues) -> Edit:
@@ -98,9 +102,12 @@ def edit(source: Source, changes: FieldValues) -> Edit:
 
     comments = _comments(source, blocks)
     pieces, frames = vorbis_comment.edited(comments, changes)
+    before, begin = _edit_leading(source, changes)
     behind = tail.edit(changes)
+    around = (*before.frames, *behind.frames)
     if not frames:
-        return Edit(merged((Keep(0, tail.begin), *behind.pieces)), behind.frames)
+        kept = Keep(begin, tail.begin - begin)
+        return Edit(merged((*before.pieces, kept, *behind.pieces)), around)
     if block := _of_kind(blocks, _COMMENTS):
         rest = Keep(block.body + comments.end, block.length - comments.end)
         pieces = (*(_moved(piece, block.body) for piece in pieces), rest)
@@ -109,12 +116,31 @@ def edit(source: Source, changes: FieldValues) -> Edit:
             _NONE[each.offset : each.end] if isinstance(each, Keep) else each for each in pieces
         )
     laid_out = (
-        Keep(0, blocks[0].offset),
+        *before.pieces,
+        Keep(begin, blocks[0].offset - begin),
         *_laid_out(blocks, pieces),
         Keep(frames_begin, tail.begin - frames_begin),
         *behind.pieces,
     )
-    return Edit(merged(laid_out), (*frames, *behind.frames))
+    return Edit(merged(laid_out), (*frames, *around))
+
+
+def _leading(source: Source) -> Id3v2 | None:
+    """The ID3v2 tag at the file's beginning; None for none, or for one that makes no sense."""
+    try:
+        return parse(source, 0, source.size)
+    except TagError:
+        return None
+
+
+def _edit_leading(source: Source, changes: FieldValues) -> tuple[Edit, int]:
+    """The ID3v2 tag with the fields changed that it holds, and where it ends in the original."""
+    tag = _leading(source)
+    if tag is None:
+        return Edit((), ()), 0
+    held = {field: changes[field] for field in _id3v2.read(source, tag) if field in changes}
+    end = tag.begin + tag.length
+    return (_id3v2.edit(source, tag, held) if held else Edit((Keep(0, end),), ())), end
 
 
 def sound(source: Source) -> Iterator[tuple[int, int]]:
@@ -130,7 +156,11 @@ def others(source: Source, changes: FieldValues) -> Mapping[str, bytes]:
     comments = _comments(source, blocks)
     block = _of_kind(blocks, _COMMENTS)
     kept = [each for each in blocks[1:] if each.kind != _PADDING and each is not block]
-    parts = [("before fLaC", content(source, 0, blocks[0].offset - len(_MAGIC)))]
+    leading = _leading(source)
+    begin = leading.begin + leading.length if leading else 0
+    parts = [("before fLaC", content(source, begin, blocks[0].offset - len(_MAGIC) - begin))]
+    if leading:
+        parts += _id3v2.others(source, leading, changes).items()
     parts += vorbis_comment.others(comments, changes)
     parts += [("behind the comments", comments.data[comments.end :])]
     parts += [
@@ -148,9 +178,7 @@ def _laid_out(blocks: list[_Block], comments: tuple[Piece, ...]) -> Iterator[Pie
     block = _of_kind(blocks, _COMMENTS)
     paddings = [each for each in blocks if each.kind == _PADDING]
     padding = max(paddings, key=lambda each: each.length, default=None)
-    room = (padding.length + _HEADER if padding else 0) + (
-        block.length - length if block else -_HEADER - length
-    )
+    room = sum(each.length + _HEADER for each in (block, padding) if each) - _HEADER - length
     # A block of padding has four bytes at least: with one to three left over, the frames move.
     filler = min(room - _HEADER, _LONGEST) if room >= _HEADER else _NEW_PADDING
 

@@ -28,7 +28,6 @@ from msa_desktop.services.tag_crew import Crew, Tally
 from msa_desktop.services.tag_recovery import Find, OnWritten, Recovery, Written
 from msa_desktop.store.journal import Entry, Journal, Original
 from msa_desktop.tagio import safe_write
-from msa_desktop.tagio._delta import Changed
 from msa_desktop.tagio.safe_write import Planned, Restored
 
 __all__ = ["Find", "OnWritten", "Recovery", "TagWriting", "Written"]
@@ -277,10 +276,11 @@ class TagWriting:
             UserError: There is no such batch, or the journal cannot be read or written.
         """
         batch = self._journal.batch(batch_id)
+        chosen = None if file_ids is None else frozenset(file_ids)
         files = [
             file
             for file in reversed(self._journal.files(batch_id))
-            if file.state is FileState.WRITTEN and (file_ids is None or file.id in file_ids)
+            if file.state is FileState.WRITTEN and (chosen is None or file.id in chosen)
         ]
         if fields_only:
             changes = [
@@ -332,19 +332,13 @@ class TagWriting:
                 "What gives this file its original bytes back was let go, to keep the history in "
                 "bounds. Its former tags can be written with undo of the fields only."
             )
-        try:
-            return safe_write.plan_restore(
-                self._path_of(file),
-                kept.delta,
-                kept.sha256,
-                kept.mtime_ns,
-                separate_hard_links=separate,
-            )
-        except Changed as error:
-            raise UserError(
-                "Another program has changed the file since it was written. To keep that and only "
-                "get the former tags back, undo the fields only."
-            ) from error
+        return safe_write.plan_restore(
+            self._path_of(file),
+            kept.delta,
+            kept.sha256,
+            kept.mtime_ns,
+            separate_hard_links=separate,
+        )
 
     def _path_of(self, file: HistoryFile) -> str:
         return self._find(file) or file.path

@@ -289,7 +289,7 @@ class Journal:
 
         Args:
             limit: Bytes that may be kept.
-            spare: A batch that keeps all it has.
+            spare: A batch that keeps all it has, as does one with files in between.
 
         Returns:
             The names of the batches that can no longer be undone to the byte.
@@ -298,9 +298,12 @@ class Journal:
         size = self.size()
         if size <= limit:
             return names
+        at_work = {
+            row[0] for row in self._rows("SELECT batch_id FROM files WHERE copy IS NOT NULL")
+        }
         with self._change() as connection:
             for batch in map(_batch, self._rows(f"{_BATCHES} ORDER BY id")):
-                if size > limit and batch.size and batch.id != spare:
+                if size > limit and batch.size and batch.id not in {spare, *at_work}:
                     connection.execute(
                         "DELETE FROM deltas WHERE file_id IN"
                         " (SELECT id FROM files WHERE batch_id = ?)",

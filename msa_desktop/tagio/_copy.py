@@ -50,7 +50,7 @@ def refusals() -> Iterator[None]:
 
 def _words(error: OSError) -> str:
     code = error.errno
-    if getattr(error, "winerror", None) in _IN_USE:
+    if getattr(error, "winerror", None) in _IN_USE or code == errno.EWOULDBLOCK:
         return "Another program has the file open. Close it there, then try again."
     if code in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
         return (

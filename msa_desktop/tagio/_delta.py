@@ -33,7 +33,10 @@ class Changed(TagError):  # noqa: N818 - a state of the world, and the word for 
     """The file is no longer the one that was written."""
 
     def __init__(self) -> None:
-        super().__init__("The file was changed since it was written.")
+        super().__init__(
+            "Another program has changed the file since it was written. To keep that and only get "
+            "the former tags back, undo the fields only."
+        )
 
 
 def length_of(pieces: Iterable[Piece]) -> int:

@@ -178,13 +178,15 @@ def parse(source: Source, begin: int, limit: int) -> Id3v2 | None:
     tag = Id3v2(begin, length, major, flags)
     if tag.unsynchronised:
         stuffed = _stuffed(source, Keep(begin + HEADER, length - HEADER))
+        if stuffed is None and flags & EXTENDED:
+            raise TagError("The ID3v2 tag is damaged: its bytes are not unsynchronised as it says.")
         # Where a writer only said so, readers that believe it lose bytes of pictures.
         without = replace(tag, flags=flags & ~UNSYNCHRONISED)
         tag = without if stuffed is None else replace(tag, stuffed=stuffed)
     end = tag.body_end - begin - HEADER - len(tag.stuffed)
     tag = replace(tag, extended=_extended(source, tag, end))
     plain = major == 4 and _has_plain_sizes(source, tag, end)
-    frames = tuple(islice(_frames(source, tag, end, plain=major < 4 or plain), _MOST_FRAMES + 1))
+    frames = tuple(islice(_frames(source, tag, end, plain=plain or major < 4), _MOST_FRAMES + 1))
     if len(frames) > _MOST_FRAMES:
         raise TagError(f"The ID3v2 tag has more than {_MOST_FRAMES} frames: it is damaged.")
     return replace(tag, plain_sizes=plain, frames=frames)
@@ -266,9 +268,11 @@ def _frames(source: Source, tag: Id3v2, end: int, *, plain: bool) -> Iterator[Fr
         raw = head[letters : letters + (3 if tag.major == 2 else 4)]
         size = _size(raw, plain=plain)
         name = head[:letters].decode("latin-1").rstrip("\0")
+        # A size that is none would be understood otherwise once the frames around it change.
+        unsafe = not plain and max(raw) > 0x7F
+        if _NAME.fullmatch(head[:letters]) and (unsafe or at + header + size > end):
+            raise TagError(f"The ID3v2 tag is damaged: its frame {name} is longer than it.")
         if at + header + size > end:
-            if _NAME.fullmatch(head[:letters]):
-                raise TagError(f"The ID3v2 tag is damaged: its frame {name} is longer than it.")
             return
         flags = int.from_bytes(head[8:], "big") if tag.major > 2 else 0
         # Some writers gave frames of 2.3 the three letters of 2.2.

@@ -59,7 +59,8 @@ class Planned(Laid):
         frames: What changes, for people. Empty: the file says all of it already.
         before: What the asked tags say now.
         after: What they shall say.
-        delta: What makes the original of the new file (`tagio._delta`).
+        delta: What makes the original of the new file (`tagio._delta`). This and the next are empty
+            where nothing changes.
         sha256: The original's digest, 32 bytes.
     """
 
@@ -67,8 +68,8 @@ class Planned(Laid):
     frames: tuple[FrameChange, ...]
     before: FieldValues
     after: FieldValues
-    delta: bytes = b""
-    sha256: bytes = b""
+    delta: bytes
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,18 @@ def plan(change: Change, *, separate_hard_links: bool = False, merge: bool = Fal
             delta, digest = b"", b""
             if edit.frames:
                 delta, digest = reverse(source, edit.pieces), _sha256(source)
-    copy = _copy.copy_path(real)
     return Planned(
-        change.path,
-        real,
-        found,
-        copy,
-        edit.pieces,
-        known,
-        edit.frames,
-        before,
-        after,
-        delta,
-        digest,
+        path=change.path,
+        real=real,
+        found=found,
+        copy=_copy.copy_path(real),
+        pieces=edit.pieces,
+        format=known,
+        frames=edit.frames,
+        before=before,
+        after=after,
+        delta=delta,
+        sha256=digest,
     )
 
 
@@ -277,9 +277,8 @@ def look(path: str) -> tuple[FileStamp, FieldValues]:
     """
     with _copy.refusals(), open(path, "rb") as file:
         source, found = Source(file.fileno()), os.fstat(file.fileno())
-        return FileStamp(path, found.st_size, found.st_mtime_ns), format_of(source, path).read(
-            source
-        )
+        tags = format_of(source, path).read(source)
+    return FileStamp(path, found.st_size, found.st_mtime_ns), tags
 
 
 def is_original(path: str, sha256: bytes) -> bool:

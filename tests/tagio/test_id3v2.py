@@ -72,7 +72,7 @@ def change(path: Path, changes: FieldValues, *, room: bool = True) -> tuple[Fram
 def seen(path: Path) -> ID3:
     """What mutagen sees."""
     raw = path.read_bytes()
-    if raw[3] == 3 and raw[5] & 0xC0 == 0xC0:
+    if raw[5] & 0x40 and parsed(path).unsynchronised:
         # mutagen takes an extended header to be as long as it is without unsynchronisation.
         body = raw[10 : parsed(path).end].replace(b"\xff\0", b"\xff")
         raw = b"ID3\3\0\x40" + synchsafe(len(body)) + body
@@ -502,6 +502,8 @@ def damaged() -> Iterable[tuple[str, bytes]]:
     yield "nobody knows", b"ID3\4\0\1" + good[6:]
     yield "nobody knows", b"ID3\4\0\0\0\0\0\x80" + bytes(200)
     yield "frame TIT2 is longer", whole(3, b"TIT2" + b"\0\0\x40\0\0\0" + b"\0Title")
+    sizes = frame("TIT2", b"\3a", 0), b"TPE1\0\0\0\x82\0\0\3b", frame("TALB", b"\3c", 0)
+    yield "frame TPE1 is longer", whole(4, *sizes)
     yield "frame TT2 is longer", b"ID3\2\0\0" + synchsafe(12) + b"TT2\1\0\0\0Title"
     yield "extended header", b"ID3\4\0\x40" + synchsafe(20) + synchsafe(5) + bytes(16)
     yield "extended header", b"ID3\3\0\x40" + synchsafe(20) + b"\0\1\0\0" + bytes(16)

@@ -37,6 +37,7 @@ class FieldFacts:
     Attributes:
         title: Its name for people.
         many: Whether a file may hold several values of it.
+        listed: Whether a semicolon stands between two values, as many files and people write them.
         form: What every value must match.
         example: A valid value, shown where one is refused.
         longest: Characters a value may have.
@@ -44,6 +45,7 @@ class FieldFacts:
 
     title: str
     many: bool = False
+    listed: bool = False
     form: re.Pattern[str] | None = None
     example: str = ""
     longest: int = 1000
@@ -60,14 +62,14 @@ FACTS: dict[Field, FieldFacts] = {
     Field.DATE: FieldFacts("Date", form=re.compile(r"\d{4}(-\d\d(-\d\d)?)?"), example="1999-03-04"),
     Field.TRACK: FieldFacts("Track", form=_COUNTED, example="3 or 3/12"),
     Field.DISC: FieldFacts("Disc", form=_COUNTED, example="1 or 1/2"),
-    Field.GENRE: FieldFacts("Genre", many=True),
-    Field.MOOD: FieldFacts("Mood", many=True),
+    Field.GENRE: FieldFacts("Genre", many=True, listed=True),
+    Field.MOOD: FieldFacts("Mood", many=True, listed=True),
     Field.BPM: FieldFacts(
         "BPM", form=re.compile(r"[1-9]\d{0,2}(\.\d{1,3})?"), example="120 or 121.5"
     ),
     # ID3's TKEY, the narrowest of the formats: three characters; "o" is off key.
     Field.KEY: FieldFacts("Key", form=re.compile(r"[A-G][b#]?m?|o"), example="C, F#m or Ebm"),
-    Field.GROUPING: FieldFacts("Grouping", many=True),
+    Field.GROUPING: FieldFacts("Grouping", many=True, listed=True),
     Field.SUMMARY: FieldFacts("Summary", longest=4000),
 }
 
@@ -81,10 +83,14 @@ FieldValues = Mapping[Field, tuple[str, ...]]
 def cleaned(field: Field, values: Iterable[str]) -> tuple[str, ...]:
     """Values as they may be written: no control characters, no blanks around, nothing twice.
 
+    "Rock; Pop" is two genres: no format keeps such a value apart from two.
+
     Raises:
         UserError: A value is none of this tag, or there are several where one is meant.
     """
     facts = FACTS[field]
+    if facts.listed:
+        values = [part for value in values for part in value.split(";")]
     kept = tuple(_shown(values))
     if len(kept) > 1 and not facts.many:
         raise UserError(f"{facts.title} has one value only, not {len(kept)}.")

@@ -56,6 +56,11 @@ class DataPaths:
         return self.root / "indexes"
 
     @property
+    def models(self) -> Path:
+        """The models that were installed, a folder each."""
+        return self.root / "models"
+
+    @property
     def logs(self) -> Path:
         """The program's own log files."""
         return self.root / "logs"

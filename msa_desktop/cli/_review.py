@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.fields import FACTS, Field, cleaned
+from msa_desktop.base.fields import Field, cleaned
 from msa_desktop.base.model import Track, TrackId, display_path
 from msa_desktop.base.proposals import Decision, Proposal, TrackProposals
 from msa_desktop.services.tagging import Tagging
@@ -110,7 +110,7 @@ def read(file: str, reader: ProposalReader, tagging: Tagging) -> Outcome:
         try:
             proposal = _known(line, known)
             decision = str(line.get("decision", "")).strip().lower()
-            values = cleaned(proposal.field, _values(line.get("proposed", ""), proposal.field))
+            values = cleaned(proposal.field, _values(line.get("proposed", "")))
             if decision == _REJECT:
                 rejected.setdefault(proposal.field, []).append(proposal.track_id)
                 outcome.rejected += 1
@@ -205,13 +205,13 @@ def _number(line: Mapping[str, Any]) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
-def _values(cell: object, about: Field) -> list[str]:
+def _values(cell: object) -> list[str]:
     if isinstance(cell, list):
         return [str(value) for value in cell]
     text = str(cell or "")
     if text.startswith("'") and text[1:].startswith(_FORMULA):
         text = text[1:]
-    return text.split(";") if FACTS[about].many else [text]
+    return [text]
 
 
 def _is_json(file: str) -> bool:

@@ -54,7 +54,8 @@ def show_command(path: str) -> None:
 def set_command(words: tuple[str, ...], batch_name: str, dry_run: bool) -> None:
     """Writes values into files, as one batch that can be undone.
 
-    FIELD= removes a tag. Several values: FIELD=one FIELD=two, or FIELD="one; two".
+    FIELD= removes a tag. Several values: FIELD=one FIELD=two; of genre, mood and grouping also
+    FIELD="one; two".
     """
     paths, fields = _assignments(words)
     changes = [Change(os.path.abspath(path), fields) for path in paths]
@@ -244,9 +245,7 @@ def _assignments(words: Sequence[str]) -> tuple[list[str], FieldValues]:
         name, separator, value = word.partition("=")
         known = separator and name.lower() in {str(field) for field in Field}
         if known and not os.path.lexists(word):
-            field = Field(name.lower())
-            several = value.split(";") if FACTS[field].many else [value]
-            typed.setdefault(field, []).extend(several)
+            typed.setdefault(Field(name.lower()), []).append(value)
         elif separator and not os.path.lexists(word) and os.sep not in name:
             fields = ", ".join(Field)
             raise click.UsageError(f'There is no field "{display_path(name)}". There are: {fields}')

@@ -11,6 +11,8 @@ from msa_desktop.base.fields import FACTS, Field, cleaned, same
 def test_values_are_tidied() -> None:
     assert cleaned(Field.GENRE, [" Rock ", "Rock", "", "Hip\nHop\0", "  "]) == ("Rock", "Hip Hop")
     assert cleaned(Field.TITLE, []) == ()
+    assert cleaned(Field.GENRE, ["Rock; Pop;", "Jazz"]) == ("Rock", "Pop", "Jazz")
+    assert cleaned(Field.ARTIST, ["Simon; Garfunkel"]) == ("Simon; Garfunkel",)
 
 
 @pytest.mark.parametrize(

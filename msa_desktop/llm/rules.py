@@ -24,13 +24,11 @@ _MOST_NEIGHBOURS = 5
 _CHILD = 0.8  # a narrower genre this nearly as sure takes the place of the broader one
 _SURE = 0.6  # a word less sure than this is no part of a summary
 _RIVAL = 0.5  # of the surest genre's confidence is held against genres of other families
-_VOICES = {
-    "no vocals": "without vocals",
-    "female vocals": "with female vocals",
-    "male vocals": "with male vocals",
-    "choir": "with a choir",
-    "vocals": "with vocals",
-}
+_NO_VOICE = "no vocals"
+_VOICES = (_NO_VOICE, "female vocals", "male vocals", "choir", "vocals")
+_PROPER = frozenset(
+    "African Arabic Asian Balkan Brazilian British Celtic Christmas European Indian Latin".split()
+)
 _VOICE_WORDS = {"no vocals": "Instrumental", "vocals": "Vocal", "choir": "Choir"}
 _INSTRUMENTS = (
     "piano", "guitar", "strings", "violin", "cello", "flute", "harp", "harpsichord", "sitar",
@@ -162,12 +160,13 @@ class RulesTagger:
             return None
         parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in instruments]
         parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in voices]
-        text = " ".join([*moods, " and ".join(genres)]).lower()
-        text = text[0].upper() + text[1:] + ("" if text.endswith("music") else " music")
-        if instruments:
-            text += " with " + " and ".join(one.label.label for one in instruments)
-        if voices:
-            text += ", " + _VOICES[voices[0].label.label]
+        text = " ".join(map(_in_a_sentence, [*moods, _listed(genres)]))
+        text = text[0].upper() + text[1:] + ("" if text.lower().endswith("music") else " music")
+        names = [one.label.label for one in (*instruments, *voices)]
+        if played := [name for name in names if name != _NO_VOICE]:
+            text += " with " + _listed(played)
+        if _NO_VOICE in names:
+            text += ", without vocals"
         labels = dict.fromkeys(label for part in parts for label in part.labels)
         near = dict.fromkeys(near for part in parts for near in part.neighbours)
         return Suggestion(
@@ -189,7 +188,8 @@ class RulesTagger:
         """The words of a field that a summary may use, and the suggestions they come from.
 
         What the file says goes before what was heard, and what rests on a label that was used
-        already (`without`) says nothing new: "atmospheric ambient music".
+        already (`without`) says nothing new: "atmospheric ambient music". Nor does a genre above
+        another.
         """
         said = [word for word in evidence.says.get(field, ()) if not is_decade(word)]
         if said:
@@ -198,8 +198,10 @@ class RulesTagger:
             made
             for made in found.get(field, ())
             if made.confidence >= _SURE and not set(made.labels[:1]) & set(without)
-        ][:most]
-        return sure, [made.value for made in sure]
+        ]
+        above = {genre for made in sure for genre in self._words.broader(made.value)}
+        kept = [made for made in sure if made.value not in above][:most]
+        return kept, [made.value for made in kept]
 
 
 def confidence(score: float, usual: float) -> float:
@@ -253,6 +255,18 @@ def _sure(heard: Mapping[str, _Heard], names: Iterable[str]) -> list[_Heard]:
     """Those of some labels that are sure enough to be stated, the surest first."""
     found = [heard[name] for name in names if name in heard and heard[name].chance >= _SURE]
     return sorted(found, key=lambda one: -one.chance)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _in_a_sentence(name: str) -> str:
+    """A genre or mood without its capitals, but for abbreviations and proper names."""
+    return " ".join(
+        word if word.isupper() or word in _PROPER else word.lower() for word in name.split()
+    )
 
 
 def _groupings(heard: Mapping[str, _Heard]) -> tuple[Suggestion, ...]:

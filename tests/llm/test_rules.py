@@ -89,7 +89,7 @@ def test_the_summary_states_only_what_is_sure(tagger: RulesTagger) -> None:
         evidence(ambient=0.6, quiet=0.4, soft=0.3, piano=0.6, flute=0.05, no_vocals=0.5)
     )
     (summary,) = found[Field.SUMMARY]
-    assert summary.value == "Atmospheric ambient music with piano, without vocals."
+    assert summary.value == "Calm ambient music with piano, without vocals."
     assert {"ambient", "piano", "no vocals"} <= {label.label for label in summary.labels}
     assert summary.confidence <= min(found[Field.GENRE][0].confidence, confidence(0.6, 0.041))
     assert Field.SUMMARY not in tagger.suggest(evidence(ambient=0.6)), "a genre alone says little"
@@ -100,6 +100,23 @@ def test_the_summary_believes_the_file(tagger: RulesTagger) -> None:
     (summary,) = tagger.suggest(evidence(says=said, rock=0.6))[Field.SUMMARY]
     assert summary.value == "Restless zeuhl music."
     assert summary.reason == "the file's own tags"
+
+
+@pytest.mark.parametrize(
+    ("labels", "says", "text"),
+    [
+        ({"guitar": 0.6, "male_vocals": 0.5}, ("Rock",), "Rock music with guitar and male vocals."),
+        ({"piano": 0.6, "cello": 0.5, "choir": 0.4}, ("R&B", "Indian"),
+         "R&B and Indian music with piano, cello and choir."),
+        ({"drums": 0.6}, ("World Music",), "World music with drums."),
+        ({"drums": 0.7, "electronic": 0.6, "techno": 0.6}, (), "Techno music with drums."),
+    ],
+)  # fmt: skip
+def test_summaries_read_well(
+    tagger: RulesTagger, labels: dict[str, float], says: tuple[str, ...], text: str
+) -> None:
+    said = {Field.GENRE: says} if says else {}
+    assert tagger.suggest(evidence(says=said, **labels))[Field.SUMMARY][0].value == text
 
 
 def test_every_suggestion_has_a_reason(tagger: RulesTagger) -> None:

@@ -26,9 +26,10 @@ _SURE = 0.6  # a word less sure than this is no part of a summary
 _RIVAL = 0.5  # of the surest genre's confidence is held against genres of other families
 _NO_VOICE = "no vocals"
 _VOICES = (_NO_VOICE, "female vocals", "male vocals", "choir", "vocals")
-_PROPER = frozenset(
-    "African Arabic Asian Balkan Brazilian British Celtic Christmas European Indian Latin".split()
-)
+_PROPER = {
+    "African", "Arabic", "Asian", "Balkan", "Brazilian", "British", "Celtic", "Christmas",
+    "European", "Indian", "Latin",
+}  # fmt: skip
 _VOICE_WORDS = {"no vocals": "Instrumental", "vocals": "Vocal", "choir": "Choir"}
 _INSTRUMENTS = (
     "piano", "guitar", "strings", "violin", "cello", "flute", "harp", "harpsichord", "sitar",
@@ -60,7 +61,7 @@ class RulesTagger:
 
     def suggest(self, evidence: Evidence) -> dict[Field, tuple[Suggestion, ...]]:
         """See `llm._base.Tagger`."""
-        heard = {score.label: self._heard(score) for score in evidence.labels}
+        heard = self._all_heard(evidence)
         found = {
             Field.GENRE: self._genres(heard, evidence),
             Field.MOOD: self._moods(heard, evidence),
@@ -70,6 +71,31 @@ class RulesTagger:
         if summary is not None:
             found[Field.SUMMARY] = (summary,)
         return {field: suggestions for field, suggestions in found.items() if suggestions}
+
+    def candidates(self, evidence: Evidence) -> dict[Field, tuple[Suggestion, ...]]:
+        """Every genre and mood that something speaks for, the surest first: to choose from."""
+        heard = self._all_heard(evidence)
+        return {
+            field: self._joined(
+                field,
+                {word.name: _support(word.labels, heard) for word in table.values()},
+                evidence,
+            )
+            for field, table in (
+                (Field.GENRE, self._words.genres),
+                (Field.MOOD, self._words.moods),
+            )
+        }
+
+    def stated(self, evidence: Evidence) -> tuple[Suggestion, ...]:
+        """The labels that are sure enough to be stated in a sentence, the surest first."""
+        heard = self._all_heard(evidence)
+        return tuple(
+            Suggestion(one.label.label, one.chance, (one.label,)) for one in _sure(heard, heard)
+        )
+
+    def _all_heard(self, evidence: Evidence) -> dict[str, _Heard]:
+        return {score.label: self._heard(score) for score in evidence.labels}
 
     def _heard(self, score: LabelScore) -> _Heard:
         usual = self._usual[score.label]

@@ -85,6 +85,7 @@ class TagWork(StrEnum):
     """Long work on tags."""
 
     PROPOSE = "propose"
+    PREVIEW = "preview"
     WRITE = "write"
     UNDO = "undo"
 
@@ -105,6 +106,32 @@ class TagProgress:
     running: bool = True
 
 
+class ModelStep(StrEnum):
+    """What is being done about a model."""
+
+    DOWNLOAD = "download"
+    CHECK = "check"
+    CONVERT = "convert"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProgress:
+    """How far a model is on its way into the models folder, or a check of it.
+
+    Attributes:
+        model: Its id.
+        done: Bytes of the step that are done, of `total`.
+        total: 0 where it is not known.
+        running: False in the last one, however it ended.
+    """
+
+    model: str
+    step: ModelStep
+    done: int
+    total: int
+    running: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for the person: a warning or an error that belongs to no single call."""
@@ -122,6 +149,7 @@ Event = (
     | ProposalsChanged
     | HistoryChanged
     | TagProgress
+    | ModelProgress
     | Notice
 )
 

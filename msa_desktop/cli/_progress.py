@@ -25,7 +25,12 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.cli._base import say
 
 _TELL_EVERY = 10.0  # seconds between two lines where they do not overwrite each other
-_WORK = {TagWork.PROPOSE: "Proposing", TagWork.WRITE: "Writing", TagWork.UNDO: "Undoing"}
+_WORK = {
+    TagWork.PROPOSE: "Proposing",
+    TagWork.PREVIEW: "Looking",
+    TagWork.WRITE: "Writing",
+    TagWork.UNDO: "Undoing",
+}
 
 
 def cancel_on_signal() -> CancelToken:

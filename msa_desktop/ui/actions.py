@@ -1,245 +1,31 @@
-"""Every action of the window, declared once: menus, context menus and shortcuts come from here."""
+"""The window's QActions, made from the table in `action_table`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum, Flag, StrEnum, auto
 
 from PySide6.QtCore import QObject, QPoint, Qt
 from PySide6.QtGui import QAction, QContextMenuEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QMenu, QMenuBar, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QMenuBar, QPushButton, QWidget
 
+from msa_desktop.ui.action_table import SPECS, Act, Place, Reach, Spec
 from msa_desktop.ui.icons import icon
 
-
-class Act(StrEnum):
-    """The actions' names."""
-
-    ADD_FOLDER = auto()
-    REMOVE_FOLDER = auto()
-    SHOW_FOLDER = auto()
-    RESCAN = auto()
-    PAUSE_ANALYSIS = auto()
-    SETTINGS = auto()
-    QUIT = auto()
-    PLAY = auto()
-    PLAY_PAUSE = auto()
-    PREVIOUS = auto()
-    NEXT = auto()
-    FIND_SIMILAR = auto()
-    SHOW_LABELS = auto()
-    ANALYSE_AGAIN = auto()
-    SHOW_FILE = auto()
-    COPY_PATH = auto()
-    FILTER = auto()
-    SHOW_ALL = auto()
-    SHOW_RECENT = auto()
-    SHOW_ATTENTION = auto()
-    BACK = auto()
-    FORWARD = auto()
-    SIDEBAR = auto()
-    SIMILAR_PANEL = auto()
-    NEXT_PANE = auto()
-    DEMO = auto()
-    ABOUT = auto()
-
-
-class Place(Flag):
-    """Where an action appears."""
-
-    FILE = auto()
-    TRACK = auto()
-    VIEW = auto()
-    HELP = auto()
-    TRACK_MENU = auto()  # right-click on a track
-    FOLDER_MENU = auto()  # right-click on a folder
-
-
-class Reach(Enum):
-    """Where an action's shortcut works."""
-
-    WINDOW = auto()
-    # Space and Return mean something to buttons and fields too, so these keys work in lists alone.
-    LISTS = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """One action.
-
-    Attributes:
-        text: Menu text with its mnemonic.
-        keys: Shortcuts, the first one shown.
-        icon: Name of the icon, or "".
-        tip: One sentence for the tooltip and the screen reader.
-        places: The menus it appears in, in this table's order.
-        group: A separator stands between two groups of one menu.
-        checkable: Whether it is on or off.
-    """
-
-    text: str
-    keys: tuple[str, ...]
-    icon: str
-    tip: str
-    places: Place
-    group: int = 0
-    reach: Reach = Reach.WINDOW
-    checkable: bool = False
-
-
-_TRACK = Place.TRACK | Place.TRACK_MENU
-
-SPECS: dict[Act, Spec] = {
-    Act.ADD_FOLDER: Spec(
-        "&Add folder…", ("Ctrl+O",), "folder-plus", "Add a folder of music", Place.FILE
-    ),
-    Act.REMOVE_FOLDER: Spec(
-        "Remo&ve from library",
-        ("Ctrl+Shift+Backspace",),
-        "trash",
-        "Forget the selected folder; its files are not touched",
-        Place.FILE | Place.FOLDER_MENU,
-        group=1,
-    ),
-    Act.SHOW_FOLDER: Spec(
-        "Show folder in file &manager",
-        (),
-        "external",
-        "Open the selected folder in the file manager",
-        Place.FOLDER_MENU,
-    ),
-    Act.RESCAN: Spec(
-        "&Rescan", ("F5",), "refresh", "Look for new, changed and removed files", Place.FILE
-    ),
-    Act.PAUSE_ANALYSIS: Spec(
-        "&Pause analysis",
-        ("Ctrl+Shift+P",),
-        "pause",
-        "Stop listening to new files for now",
-        Place.FILE,
-        checkable=True,
-    ),
-    Act.SETTINGS: Spec(
-        "&Settings…", ("Ctrl+,",), "settings", "Change how the program works", Place.FILE, group=2
-    ),
-    Act.QUIT: Spec("&Quit", ("Ctrl+Q",), "close", "Close the program", Place.FILE, group=3),
-    Act.PLAY: Spec(
-        "&Play",
-        ("Return", "Enter"),
-        "play",
-        "Play the selected track",
-        _TRACK,
-        reach=Reach.LISTS,
-    ),
-    Act.PLAY_PAUSE: Spec(
-        "Play or pa&use",
-        ("Space",),
-        "pause",
-        "Pause the track that plays, or go on",
-        Place.TRACK,
-        reach=Reach.LISTS,
-    ),
-    Act.PREVIOUS: Spec(
-        "Pre&vious track", ("Ctrl+Left",), "previous", "Play the previous track", Place.TRACK
-    ),
-    Act.NEXT: Spec("&Next track", ("Ctrl+Right",), "next", "Play the next track", Place.TRACK),
-    Act.FIND_SIMILAR: Spec(
-        "Find &similar",
-        ("Ctrl+R",),
-        "similar",
-        "List the tracks that sound most like this one",
-        _TRACK,
-        group=1,
-    ),
-    Act.SHOW_LABELS: Spec(
-        "Show &labels", ("Ctrl+L",), "tag", "Show what was heard in this track", _TRACK, group=1
-    ),
-    Act.ANALYSE_AGAIN: Spec(
-        "&Analyse again",
-        ("Ctrl+Shift+R",),
-        "refresh",
-        "Listen to the selected tracks once more",
-        _TRACK,
-        group=1,
-    ),
-    Act.SHOW_FILE: Spec(
-        "Show in file &manager",
-        ("Ctrl+Shift+M",),
-        "external",
-        "Open the folder that holds this file",
-        _TRACK,
-        group=2,
-    ),
-    Act.COPY_PATH: Spec(
-        "&Copy path",
-        ("Ctrl+Shift+C",),
-        "copy",
-        "Copy the paths of the selected files",
-        _TRACK,
-        group=2,
-    ),
-    Act.FILTER: Spec(
-        "&Filter", ("Ctrl+F",), "search", "Type words to show only tracks with them", Place.VIEW
-    ),
-    Act.SHOW_ALL: Spec("All &music", ("Ctrl+1",), "music", "Every track", Place.VIEW, group=1),
-    Act.SHOW_RECENT: Spec(
-        "&Recently added", ("Ctrl+2",), "clock", "The newest tracks first", Place.VIEW, group=1
-    ),
-    Act.SHOW_ATTENTION: Spec(
-        "&Needs attention",
-        ("Ctrl+3",),
-        "alert",
-        "Files that could not be analysed, each with its reason",
-        Place.VIEW,
-        group=1,
-    ),
-    Act.BACK: Spec(
-        "&Back",
-        ("Alt+Left",),
-        "back",
-        "The similar tracks you looked at before",
-        Place.VIEW,
-        group=2,
-    ),
-    Act.FORWARD: Spec(
-        "F&orward",
-        ("Alt+Right",),
-        "forward",
-        "The similar tracks you came back from",
-        Place.VIEW,
-        group=2,
-    ),
-    Act.SIDEBAR: Spec(
-        "S&idebar", ("F8",), "", "Show or hide the folders", Place.VIEW, group=3, checkable=True
-    ),
-    Act.SIMILAR_PANEL: Spec(
-        "&Similar tracks",
-        ("F9",),
-        "",
-        "Show or hide the similar tracks",
-        Place.VIEW,
-        group=3,
-        checkable=True,
-    ),
-    Act.NEXT_PANE: Spec(
-        "Ne&xt pane", ("F6",), "", "Go on to the next part of the window", Place.VIEW, group=3
-    ),
-    Act.DEMO: Spec(
-        "Try the &demo",
-        (),
-        "music",
-        "Make a small library of synthesised pieces and open it",
-        Place.HELP,
-    ),
-    Act.ABOUT: Spec("&About", (), "info", "Version and licence", Place.HELP, group=1),
-}
+__all__ = ["SPECS", "Act", "Actions", "Place", "button_for", "menu_place"]
 
 _MENUS = {
     Place.FILE: "&File",
     Place.TRACK: "&Track",
+    Place.TAGS: "Ta&gs",
     Place.VIEW: "&View",
     Place.HELP: "&Help",
+}
+
+_CONTEXTS = {
+    Reach.WINDOW: Qt.ShortcutContext.WindowShortcut,
+    Reach.LISTS: Qt.ShortcutContext.WidgetShortcut,
+    Reach.REVIEW: Qt.ShortcutContext.WidgetShortcut,
+    Reach.REVIEW_PAGE: Qt.ShortcutContext.WidgetWithChildrenShortcut,
 }
 
 
@@ -261,6 +47,14 @@ class Actions(QObject):
     def for_lists(self) -> list[QAction]:
         """The actions that every list of tracks adds to itself, so that their keys work there."""
         return self._with_reach(Reach.LISTS)
+
+    def for_review(self) -> list[QAction]:
+        """The actions that the review's list adds to itself."""
+        return self._with_reach(Reach.LISTS) + self._with_reach(Reach.REVIEW)
+
+    def for_review_page(self) -> list[QAction]:
+        """The actions that the review's page adds to itself."""
+        return self._with_reach(Reach.REVIEW_PAGE)
 
     def enable(self, acts: Iterable[Act], enabled: bool) -> None:
         """Greys actions out, or brings them back."""
@@ -296,14 +90,23 @@ class Actions(QObject):
     def _make(self, spec: Spec) -> QAction:
         action = QAction(spec.text, self)
         action.setShortcuts([QKeySequence(keys) for keys in spec.keys])
-        if spec.reach is Reach.LISTS:
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.setShortcutContext(_CONTEXTS[spec.reach])
         if spec.icon:
             action.setIcon(icon(spec.icon))
         action.setCheckable(spec.checkable)
         keys = f" ({action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)})"
         action.setToolTip(spec.tip + (keys if spec.keys else ""))
         return action
+
+
+def button_for(action: QAction, words: str, parent: QWidget) -> QPushButton:
+    """A button that does what an action does, and is grey when it is."""
+    button = QPushButton(words, parent)
+    button.setToolTip(action.toolTip())
+    button.setEnabled(action.isEnabled())
+    button.clicked.connect(action.trigger)
+    action.enabledChanged.connect(button.setEnabled)
+    return button
 
 
 def menu_place(view: QAbstractItemView, event: QContextMenuEvent) -> QPoint | None:

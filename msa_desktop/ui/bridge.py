@@ -21,10 +21,13 @@ from msa_desktop.base.events import (
     AnalysisProgress,
     Event,
     EventBus,
+    HistoryChanged,
     Notice,
     PeaksReady,
+    ProposalsChanged,
     RootsChanged,
     ScanProgress,
+    TagProgress,
     TracksChanged,
 )
 from msa_desktop.base.model import TrackId
@@ -46,6 +49,9 @@ class _Gathered:
     scan: ScanProgress | None = None
     analysis: AnalysisProgress | None = None
     peaks: list[TrackId] = field(default_factory=list)
+    proposals: set[TrackId] | None = None
+    history: bool = False
+    tags: TagProgress | None = None
     notices: list[Notice] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
@@ -63,6 +69,13 @@ class _Gathered:
                 self.analysis = event
             case PeaksReady():
                 self.peaks.append(event.id)
+            case ProposalsChanged():
+                self.proposals = self.proposals or set()
+                self.proposals |= event.ids
+            case HistoryChanged():
+                self.history = True
+            case TagProgress():
+                self.tags = event
             case Notice():
                 self.notices.append(event)
 
@@ -75,6 +88,9 @@ class Bridge(QObject):
     scan_progress = Signal(ScanProgress)
     analysis_progress = Signal(AnalysisProgress)
     peaks_ready = Signal(int)
+    proposals_changed = Signal(frozenset)
+    history_changed = Signal()
+    tag_progress = Signal(TagProgress)
     notice = Signal(Notice)
     _arrived = Signal()
 
@@ -124,6 +140,12 @@ class Bridge(QObject):
             self.analysis_progress.emit(gathered.analysis)
         for track_id in gathered.peaks:
             self.peaks_ready.emit(track_id)
+        if gathered.proposals is not None:
+            self.proposals_changed.emit(frozenset(gathered.proposals))
+        if gathered.history:
+            self.history_changed.emit()
+        if gathered.tags is not None:
+            self.tag_progress.emit(gathered.tags)
         for notice in gathered.notices:
             self.notice.emit(notice)
 
@@ -180,8 +202,14 @@ class Background(QObject):
             self._newest[key] = number
         self._pool.submit(self._do, _Request(key, number, work, done, failed))
 
-    def close(self) -> None:
-        """Drops what waits, ends what runs, and delivers nothing any more."""
+    def close(self, *, finish: bool = False) -> None:
+        """Drops what waits, ends what runs, and delivers nothing any more.
+
+        Args:
+            finish: What waits is done all the same, though nobody hears of it.
+        """
+        if finish:
+            self._pool.shutdown(wait=True)
         self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 

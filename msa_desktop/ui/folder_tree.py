@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from msa_desktop.base.model import Root
+from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import Counts, FolderCount, Scope, TrackReader
 from msa_desktop.ui import text
 
@@ -15,10 +16,18 @@ from msa_desktop.ui import text
 class Kind(Enum):
     """What a line of the side bar is."""
 
-    PLACE = auto()  # All music, Recently added, Needs attention
+    PLACE = auto()  # All music, Recently added, Needs attention, Review, History
     TITLE = auto()  # a word above a group; not selectable
     ROOT = auto()
     FOLDER = auto()
+
+
+class Page(Enum):
+    """What the middle of the window shows for a line."""
+
+    TRACKS = auto()
+    REVIEW = auto()
+    HISTORY = auto()
 
 
 @dataclass(slots=True)
@@ -28,6 +37,7 @@ class Node:
     Attributes:
         key: What makes it the same line after a refresh.
         count: Tracks in it, those of the folders below included; None to show no number.
+        page: What the window shows for it.
         urgent: Its count asks for the person's attention.
         parent: The number of the line above it.
         row: Its place among its parent's children.
@@ -43,6 +53,7 @@ class Node:
     path: str = ""
     root_id: int | None = None
     online: bool = True
+    page: Page = Page.TRACKS
     urgent: bool = False
     parent: int = 0
     row: int = 0
@@ -75,13 +86,23 @@ class Tree:
         return [self.nodes[number] for number in self.nodes[0].children]
 
 
-def read_tree(reader: TrackReader) -> Tree:
+def read_tree(reader: TrackReader, proposals: ProposalReader) -> Tree:
     """The whole side bar, from the database."""
-    return build(reader.counts(), reader.roots(), reader.folders())
+    to_decide = proposals.counts().undecided
+    return build(reader.counts(), to_decide, reader.roots(), reader.folders())
 
 
-def build(counts: Counts, roots: Sequence[Root], folders: Iterable[FolderCount]) -> Tree:
-    """The side bar for these numbers and folders."""
+def build(
+    counts: Counts, to_decide: int, roots: Sequence[Root], folders: Iterable[FolderCount]
+) -> Tree:
+    """The side bar for these numbers and folders.
+
+    Args:
+        counts: Tracks by state.
+        to_decide: Tracks with proposals that nobody decided on.
+        roots: The folders the person added.
+        folders: Those that directly hold tracks.
+    """
     tree = Tree()
     tree.add(0, Node(Kind.PLACE, "all", "All music", "music", counts.tracks))
     tree.add(0, Node(Kind.PLACE, "recent", "Recently added", "clock", scope=Scope.RECENT))
@@ -97,6 +118,9 @@ def build(counts: Counts, roots: Sequence[Root], folders: Iterable[FolderCount])
             urgent=counts.failed > 0,
         ),
     )
+    review = Node(Kind.PLACE, "review", "Review", "inbox", to_decide or None, page=Page.REVIEW)
+    tree.add(0, review)
+    tree.add(0, Node(Kind.PLACE, "history", "History", "history", page=Page.HISTORY))
     if roots:
         tree.add(0, Node(Kind.TITLE, "folders", "Folders"))
     for root in sorted(roots, key=_root_name):

@@ -92,6 +92,7 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
     library, _ = _library_of(app)  # only for the waveform
     window = MainWindow(app, library, playback=Playback(needs_output=False))
     window.resize(*size)
+    window.sidebar.choose("all")  # wherever the person was last
     window.show()
     _wait(window.model.shown, window.show_library)
     rows = app.tracks.get_many(window.model.ids_at(0, _EXAMPLES - 1))

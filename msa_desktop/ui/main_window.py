@@ -7,44 +7,56 @@ import logging
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QMainWindow,
-    QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from msa_desktop.app import App
-from msa_desktop.base.events import AnalysisProgress, ScanProgress, TracksChanged
+from msa_desktop.base.events import (
+    AnalysisProgress,
+    ScanProgress,
+    TagProgress,
+    TagWork,
+    TracksChanged,
+)
 from msa_desktop.base.model import Root, TrackId
 from msa_desktop.services.library import Library
+from msa_desktop.services.tagging import Tagging
 from msa_desktop.store.tracks import SortKey
 from msa_desktop.ui import about, text
 from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.bridge import Background, Bridge
 from msa_desktop.ui.drop_area import DropArea
-from msa_desktop.ui.folder_tree import Node
+from msa_desktop.ui.evidence_pane import EvidencePane
+from msa_desktop.ui.folder_tree import Page
+from msa_desktop.ui.history_page import HistoryPage
 from msa_desktop.ui.library_commands import LibraryCommands
 from msa_desktop.ui.message_bar import MessageBar
+from msa_desktop.ui.navigation import Navigation
 from msa_desktop.ui.play_order import PlayOrder
 from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.player import PlayerBar
 from msa_desktop.ui.progress_bar import AnalysisBar
+from msa_desktop.ui.review_page import ReviewPage
 from msa_desktop.ui.settings_dialog import SettingsDialog
 from msa_desktop.ui.sidebar import Sidebar
 from msa_desktop.ui.similar_panel import SimilarPanel
+from msa_desktop.ui.tag_commands import TagCommands
+from msa_desktop.ui.tag_service import TagService
 from msa_desktop.ui.track_commands import TrackCommands
 from msa_desktop.ui.track_model import TrackModel
 from msa_desktop.ui.track_pane import TrackPane
 from msa_desktop.ui.welcome import WelcomePage
 from msa_desktop.ui.window_state import WindowState
+from msa_desktop.ui.workspace import Workspace
 
-_SIDE_SHARE, _SIDE_LEAST, _SIDE_MOST = 0.17, 190, 250
-_PANEL_SHARE, _PANEL_LEAST, _PANEL_MOST = 0.25, 270, 380
 _STATE_VERSION = 1
+_LOOKING_ONLY = "This window only shows the library; it cannot change anything."
 
 _log = logging.getLogger(__name__)
 
@@ -76,11 +88,13 @@ class MainWindow(QMainWindow):
         self.app = app
         self._state_file = WindowState(app.paths.root / "window.json")
         self._volume: tuple[int, bool] = (100, False)
-        self._divided_by_hand = False
         self.background = Background(self)
         self.bridge = Bridge(app.events, self)
         self.actions_table = Actions(self)
         self.model = TrackModel(app.tracks, self.background, self)
+        self.tag_service = TagService(
+            self._open_tagging, "" if library is not None else problem or _LOOKING_ONLY, self
+        )
         self._make_parts(playback)
         self.library = LibraryCommands(library, problem, self.background, self)
         self.order = PlayOrder(self.player, app.tracks, library, self.background, self)
@@ -95,7 +109,30 @@ class MainWindow(QMainWindow):
             self.order,
             self,
         )
+        for view in (self.review.list, self.evidence.list):
+            self.tracks.add_list(view)
+            view.menu_asked.connect(self.tracks.open_review_menu)
+        self.tags = TagCommands(
+            self.tag_service,
+            app.events,
+            self.actions_table,
+            self.review,
+            self.history,
+            self.tracks.targets,
+            self,
+        )
         self._lay_out()
+        self.navigation = Navigation(
+            self.actions_table,
+            self.sidebar,
+            self.workspace,
+            self.pane,
+            self.review,
+            self.evidence,
+            self.history,
+            self.tracks,
+            self,
+        )
         self._wire_parts()
         self._wire_services()
         self._wire_actions()
@@ -110,15 +147,6 @@ class MainWindow(QMainWindow):
         """Reads the library without starting any work on it."""
         self.sidebar.refresh()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Divides the width anew, until the person has divided it by hand."""
-        super().resizeEvent(event)
-        if not self._divided_by_hand:
-            width = event.size().width()
-            side = min(_SIDE_MOST, max(_SIDE_LEAST, round(width * _SIDE_SHARE)))
-            panel = min(_PANEL_MOST, max(_PANEL_LEAST, round(width * _PANEL_SHARE)))
-            self._splitter.setSizes([side, width - side - panel, panel])
-
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remembers the layout, and ends what this window began."""
         self._state_file.save(self._state())
@@ -129,13 +157,15 @@ class MainWindow(QMainWindow):
         """Ends what this window began; nothing reaches it from other threads afterwards."""
         self.player.stop()
         self.bridge.close()
+        self.tags.work.cancel()
+        self.tag_service.close()
         self.background.close()
 
     # Parts
 
     def _make_parts(self, playback: Playback | None) -> None:
         app, actions = self.app, self.actions_table
-        self.sidebar = Sidebar(app.tracks, self.background, actions, self)
+        self.sidebar = Sidebar(app.tracks, app.proposals, self.background, actions, self)
         self.pane = TrackPane(self.model, actions.for_lists(), self)
         self.panel = SimilarPanel(
             app.tracks,
@@ -146,6 +176,9 @@ class MainWindow(QMainWindow):
             actions,
             self,
         )
+        self.review = ReviewPage(app.proposals, self.background, actions, self)
+        self.evidence = EvidencePane(actions.for_lists(), self)
+        self.history = HistoryPage(self.tag_service, actions, self._history_megabytes, self)
         self.player = PlayerBar(self, playback=playback)
         self.progress = AnalysisBar(self)
         self.messages = MessageBar(self)
@@ -154,15 +187,14 @@ class MainWindow(QMainWindow):
     def _lay_out(self) -> None:
         self.setWindowTitle(about.NAME)
         self.actions_table.fill_bar(self.menuBar())
-        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.setHandleWidth(1)
-        for stretch, part in enumerate((self.sidebar, self.pane, self.panel)):
-            self._splitter.addWidget(part)
-            self._splitter.setStretchFactor(stretch, 1 if part is self.pane else 0)
-        self._splitter.splitterMoved.connect(self._keep_sizes)
+        self.workspace = Workspace(
+            self.sidebar,
+            {Page.TRACKS: self.pane, Page.REVIEW: self.review, Page.HISTORY: self.history},
+            {Page.TRACKS: self.panel, Page.REVIEW: self.evidence},
+            self,
+        )
         self._pages = QStackedWidget(self)
-        self._pages.addWidget(self._splitter)
+        self._pages.addWidget(self.workspace)
         self._pages.addWidget(self.welcome)
         central = QWidget(self)
         layout = QVBoxLayout(central)
@@ -180,7 +212,6 @@ class MainWindow(QMainWindow):
     # Wires
 
     def _wire_parts(self) -> None:
-        self.sidebar.chosen.connect(self._show_place)
         self.sidebar.read.connect(self._show_library_or_welcome)
         self.pane.table.current_changed.connect(self.panel.follow)
         self.pane.retry_asked.connect(self.library.analyse_again)
@@ -190,8 +221,12 @@ class MainWindow(QMainWindow):
         self.player.playing_changed.connect(self._show_playing)
         self.player.volume_changed.connect(self._remember_volume)
         self.progress.pause_toggled.connect(self.library.set_paused)
-        self.progress.attention_clicked.connect(self._show_attention)
-        self.messages.emptied.connect(self.pane.table.setFocus)
+        self.progress.attention_clicked.connect(self.navigation.show_attention)
+        self.messages.emptied.connect(self.workspace.focus_centre)
+        self.progress.cancel_clicked.connect(self.tags.work.cancel)
+        self.tags.said.connect(self.messages.say)
+        self.tags.failed.connect(self.messages.show_error)
+        self.tags.batch_asked.connect(self.navigation.show_batch)
         self._drop_area.dropped.connect(self.library.add_folders)
         for speaker in (self.library, self.tracks):
             speaker.said.connect(self.messages.say)
@@ -206,6 +241,10 @@ class MainWindow(QMainWindow):
         self.bridge.scan_progress.connect(self._scan_progress)
         self.bridge.analysis_progress.connect(self._analysis_progress)
         self.bridge.peaks_ready.connect(self.order.peaks_ready)
+        self.bridge.proposals_changed.connect(self.review.refresh)
+        self.bridge.proposals_changed.connect(self.sidebar.refresh_soon)
+        self.bridge.history_changed.connect(self.history.refresh)
+        self.bridge.tag_progress.connect(self._tag_progress)
         self.bridge.notice.connect(self.messages.show_notice)
 
     def _wire_actions(self) -> None:
@@ -218,22 +257,18 @@ class MainWindow(QMainWindow):
             Act.PAUSE_ANALYSIS: self.library.set_paused,
             Act.SETTINGS: self._open_settings,
             Act.QUIT: self.close,
-            Act.FILTER: self.pane.focus_filter,
-            Act.SHOW_ALL: self._show_all,
-            Act.SHOW_RECENT: self._show_recent,
-            Act.SHOW_ATTENTION: self._show_attention,
             Act.BACK: self.panel.go_back,
             Act.FORWARD: self.panel.go_forward,
-            Act.NEXT_PANE: self._next_pane,
             Act.DEMO: self._make_demo,
             Act.ABOUT: self._show_about,
         }
         for act, handler in handlers.items():
             actions[act].triggered.connect(handler)
         actions.enable([Act.PREVIOUS, Act.NEXT], False)
-        for act, part in ((Act.SIDEBAR, self.sidebar), (Act.SIMILAR_PANEL, self.panel)):
+        for act in (Act.SIDEBAR, Act.SIMILAR_PANEL):
             actions[act].setChecked(True)
-            actions[act].toggled.connect(part.setVisible)
+        actions[Act.SIDEBAR].toggled.connect(self.sidebar.setVisible)
+        actions[Act.SIMILAR_PANEL].toggled.connect(self.workspace.set_side_wanted)
 
     # What the services tell
 
@@ -251,21 +286,31 @@ class MainWindow(QMainWindow):
         self.panel.set_paused(progress.paused)
         self.actions_table[Act.PAUSE_ANALYSIS].setChecked(progress.paused)
 
+    def _tag_progress(self, progress: TagProgress) -> None:
+        self.progress.show_tags(progress)
+        self.review.set_proposing(progress.work is TagWork.PROPOSE and progress.running)
+
     def _similar_count(self) -> int:
         return self.app.settings.similar_count
+
+    def _history_megabytes(self) -> int:
+        return self.app.settings.history_megabytes
+
+    def _open_tagging(self) -> Tagging:
+        return self.app.tagging
 
     # What the parts ask
 
     def _show_library_or_welcome(self, any_folder: bool) -> None:
-        page = self._splitter if any_folder else self.welcome
+        page = self.workspace if any_folder else self.welcome
         if self._pages.currentWidget() is not page:
             self._pages.setCurrentWidget(page)
-            (self.pane.table if any_folder else self.welcome).setFocus()
+            if any_folder:
+                self.workspace.focus_centre()
+            else:
+                self.welcome.setFocus()
         self.player.setVisible(any_folder)
         self.progress.setVisible(any_folder)
-
-    def _show_place(self, node: Node) -> None:
-        self.pane.show_place(node)
 
     def _show_added(self, root: Root) -> None:
         self.sidebar.choose(root.path)
@@ -273,7 +318,8 @@ class MainWindow(QMainWindow):
     def _show_playing(self, track_id: TrackId | None, playing: bool) -> None:
         self.actions_table.enable([Act.PREVIOUS, Act.NEXT], track_id is not None)
         self.model.mark_playing(track_id)
-        self.panel.similar.mark_playing(track_id)
+        for view in (self.panel.similar, self.review.list, self.evidence.list):
+            view.mark_playing(track_id)
         track = self.player.track
         playing_track = f"{text.by(track)} \N{EM DASH} " if playing and track is not None else ""
         self.setWindowTitle(playing_track + about.NAME)
@@ -311,43 +357,26 @@ class MainWindow(QMainWindow):
         dialog.changed.connect(self.settings_changed)
         dialog.changed.connect(self.library.take_settings)
         dialog.changed.connect(self.panel.reload)
+        dialog.changed.connect(self.history.refresh)
         dialog.open()
 
     def _make_demo(self) -> None:
         self.library.make_demo(self.app.paths.root / "demo")
 
-    def _show_all(self) -> None:
-        self.sidebar.choose("all")
-
-    def _show_recent(self) -> None:
-        self.sidebar.choose("recent")
-
-    def _show_attention(self) -> None:
-        self.sidebar.choose("attention")
-
     def _show_about(self) -> None:
         about.show_about(self)
 
-    def _next_pane(self) -> None:
-        """Goes round: side bar, tracks, similar tracks."""
-        panes = [part for part in (self.sidebar, self.pane, self.panel) if part.isVisible()]
-        focus = self.focusWidget()
-        at = next((i for i, part in enumerate(panes) if focus and part.isAncestorOf(focus)), -1)
-        if panes:
-            panes[(at + 1) % len(panes)].focus_list()
-
     # What is remembered
-
-    def _keep_sizes(self) -> None:
-        self._divided_by_hand = True
 
     def _state(self) -> dict[str, Any]:
         query = self.model.query
         return {
             "version": _STATE_VERSION,
             "geometry": base64.b64encode(bytes(self.saveGeometry().data())).decode("ascii"),
-            "splitter": self._splitter.sizes() if self._divided_by_hand else None,
-            "parts": [self.sidebar.isVisibleTo(self), self.panel.isVisibleTo(self)],
+            "splitter": self.workspace.state(),
+            "parts": [
+                self.actions_table[act].isChecked() for act in (Act.SIDEBAR, Act.SIMILAR_PANEL)
+            ],
             "columns": self.pane.table.columns_state(),
             "sort": [query.sort.value, query.descending],
             "sidebar": self.sidebar.state(),
@@ -366,9 +395,7 @@ class MainWindow(QMainWindow):
 
     def _apply(self, state: dict[str, Any]) -> None:
         self.restoreGeometry(QByteArray(base64.b64decode(state["geometry"])))
-        if state["splitter"]:
-            self._divided_by_hand = True
-            self._splitter.setSizes(state["splitter"])
+        self.workspace.restore(state["splitter"])
         for act, shown in zip((Act.SIDEBAR, Act.SIMILAR_PANEL), state["parts"], strict=True):
             self.actions_table[act].setChecked(shown)
         self.pane.table.restore_columns(state["columns"])

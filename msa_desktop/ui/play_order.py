@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from msa_desktop.base.model import Track, TrackId
 from msa_desktop.services.library import Library
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.ui.bridge import Background
+from msa_desktop.ui.lazy_rows import NO_IDS, Ids
 from msa_desktop.ui.player import PlayerBar
-from msa_desktop.ui.track_model import Ids
 
 _MOST_SKIPPED = 200
 
@@ -60,7 +59,7 @@ class PlayOrder(QObject):
         self._reader = reader
         self._library = library
         self._background = background
-        self._ids: Ids = np.empty(0, np.int64)
+        self._ids: Ids = NO_IDS
         self._place = -1
         player.wants_next.connect(self.next)
         player.wants_previous.connect(self.previous)
@@ -72,10 +71,6 @@ class PlayOrder(QObject):
             self._ids, self._place = ids, place
             work = partial(self._reader.get, int(ids[place]))
             self._background.run(work, self._start, key="play")
-
-    def play_tracks(self, tracks: list[Track], place: int) -> None:
-        """Plays one of several tracks, and goes on from there."""
-        self.play(np.array([track.id for track in tracks], np.int64), place)
 
     def toggle(self) -> None:
         """Pauses, or goes on."""

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from msa_desktop.base.events import AnalysisProgress, ScanProgress
+from msa_desktop.base.events import AnalysisProgress, ScanProgress, TagProgress, TagWork
 from msa_desktop.base.model import display_path
 from msa_desktop.ui import text, theme
 from msa_desktop.ui.elided import ElidedLabel
@@ -22,6 +22,12 @@ from msa_desktop.ui.icons import Ink, icon
 _IDLE = AnalysisProgress(done=0, total=0, failed=0, rate=0.0, seconds_left=None, paused=False)
 _BUTTON_ICON = QSize(20, 16)  # the icon is square; the rest keeps it off the words
 _DOT = " \N{MIDDLE DOT} "
+_TAG_WORK = {
+    TagWork.PROPOSE: "Proposing tags",
+    TagWork.PREVIEW: "Looking into the files",
+    TagWork.WRITE: "Writing tags",
+    TagWork.UNDO: "Undoing",
+}
 
 
 def rate_words(rate: float) -> str:
@@ -71,7 +77,9 @@ def details(progress: AnalysisProgress, scan: ScanProgress | None) -> str:
 
 
 class AnalysisBar(QWidget):
-    """Shows `AnalysisProgress` and `ScanProgress` events as they come.
+    """Shows `AnalysisProgress`, `ScanProgress` and `TagProgress` events as they come.
+
+    What the person waits for goes first: work on tags, then the listening, then a scan.
 
     Args:
         parent: Qt's parent.
@@ -81,20 +89,25 @@ class AnalysisBar(QWidget):
     """True: the person wants a pause; False: to go on. The bar changes when the events say so."""
     attention_clicked = Signal()
     """The person asks which files failed."""
+    cancel_clicked = Signal()
+    """The person wants the work on tags ended."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._progress = _IDLE
         self._scan: ScanProgress | None = None
+        self._tags: TagProgress | None = None
         self._line = QProgressBar()
         self._headline = QLabel()
         self._details = QLabel()
         self._file = ElidedLabel(Qt.TextElideMode.ElideMiddle)
         self._failed = QPushButton(icon("alert", Ink.ATTENTION), "")
         self._pause = QPushButton()
+        self._cancel = QPushButton(icon("close", Ink.ACCENT), "Cancel")
         self._lay_out()
         self._pause.clicked.connect(self._toggle_pause)
         self._failed.clicked.connect(self.attention_clicked)
+        self._cancel.clicked.connect(self.cancel_clicked)
         self._refresh()
 
     def show_progress(self, progress: AnalysisProgress) -> None:
@@ -107,6 +120,11 @@ class AnalysisBar(QWidget):
         self._scan = scan
         self._refresh()
 
+    def show_tags(self, tags: TagProgress) -> None:
+        """Shows how far work on tags is; the listening goes on behind it."""
+        self._tags = tags if tags.running else None
+        self._refresh()
+
     def _lay_out(self) -> None:
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Analysis")
@@ -117,7 +135,9 @@ class AnalysisBar(QWidget):
         theme.set_role(self._file, theme.Role.SMALL)
         theme.set_role(self._failed, theme.Role.ATTENTION)
         theme.set_role(self._pause, theme.Role.LINK)
-        for button in (self._failed, self._pause):
+        theme.set_role(self._cancel, theme.Role.LINK)
+        self._cancel.setToolTip("End this after the file in work; what was done is kept")
+        for button in (self._failed, self._pause, self._cancel):
             button.setIconSize(_BUTTON_ICON)
         self._failed.setToolTip("Show the files that could not be analysed, each with its reason")
 
@@ -129,6 +149,7 @@ class AnalysisBar(QWidget):
         row.addWidget(self._file, 1)
         row.addWidget(self._failed)
         row.addWidget(self._pause)
+        row.addWidget(self._cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -137,6 +158,28 @@ class AnalysisBar(QWidget):
         self.setFixedHeight(max(34, self.fontMetrics().height() + 16))
 
     def _refresh(self) -> None:
+        self._cancel.setVisible(self._tags is not None)
+        if self._tags is None:
+            self._show_analysis()
+        else:
+            self._show_tag_work(self._tags)
+        self._line.setAccessibleDescription(f"{self._headline.text()} {self._details.text()}")
+
+    def _show_tag_work(self, tags: TagProgress) -> None:
+        numbers = QLocale()
+        place = f"{numbers.toString(tags.done)} of {numbers.toString(tags.total)}"
+        self._headline.setText(f"{_TAG_WORK[tags.work]}: {place}")
+        theme.set_role(self._headline, theme.Role.STRONG)
+        self._details.hide()
+        self._details.clear()
+        self._file.setText(display_path(tags.path))
+        self._line.setRange(0, max(1, tags.total))
+        self._line.setValue(tags.done)
+        theme.set_property(self._line, "paused", "false")
+        self._failed.hide()
+        self._pause.hide()
+
+    def _show_analysis(self) -> None:
         progress, scan = self._progress, self._scan
         listening = progress.done < progress.total
         scanning = scan is not None and scan.running and not listening
@@ -151,7 +194,6 @@ class AnalysisBar(QWidget):
         total = 0 if scanning else max(1, progress.total)
         self._line.setRange(0, total)
         self._line.setValue(progress.done if listening else 0)
-        self._line.setAccessibleDescription(f"{self._headline.text()} {self._details.text()}")
         theme.set_property(self._line, "paused", str(progress.paused).lower())
 
         self._failed.setVisible(progress.failed > 0)

@@ -96,6 +96,37 @@ class _Number(Editor):
         self._box.setValue(value)
 
 
+class _Share(Editor):
+    """A share from 0 to 1, edited in percent."""
+
+    def __init__(self, field: FieldInfo) -> None:
+        self._box = QSpinBox()
+        super().__init__(self._box)
+        self._box.setRange(*(round(100 * _bound(field, name, 0)) for name in ("ge", "le")))
+        self._box.setSuffix(" %")
+        self._box.setSingleStep(5)
+        self._box.setFixedWidth(_FIELD_WIDTH)
+        self._box.lineEdit().setTextMargins(6, 0, 0, 0)
+        self._value = 0.0
+        self._box.valueChanged.connect(self._edited)
+        _keep_wheel_for_scrolling(self._box)
+
+    def value(self) -> float:
+        return self._value
+
+    def set_value(self, value: float) -> None:
+        self._box.blockSignals(True)
+        self._box.setValue(round(100 * value))
+        self._box.blockSignals(False)
+        # Finer than the box shows: a setting nobody touched must not count as changed.
+        self._value = value
+        self.changed.emit()
+
+    def _edited(self, percent: int) -> None:
+        self._value = percent / 100
+        self.changed.emit()
+
+
 class _Choice(Editor):
     def __init__(self, choices: list[tuple[str, Any]]) -> None:
         self._box = QComboBox()
@@ -156,6 +187,8 @@ def editor_for(field: FieldInfo, title: str) -> Editor:
         return _Check(title)
     if kind is int:
         return _Number(field)
+    if kind is float:
+        return _Share(field)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _Choice([(str(member.value).capitalize(), member) for member in kind])
     if kind is str:

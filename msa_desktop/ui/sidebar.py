@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import Scope, TrackReader
 from msa_desktop.ui import folder_tree, paint, theme
 from msa_desktop.ui.actions import Act, Actions, Place, menu_place
@@ -48,12 +49,14 @@ class Sidebar(QWidget):
     def __init__(
         self,
         reader: TrackReader,
+        proposals: ProposalReader,
         background: Background,
         actions: Actions,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._reader = reader
+        self._proposals = proposals
         self._background = background
         self._actions = actions
         self._model = FolderModel(self)
@@ -76,7 +79,8 @@ class Sidebar(QWidget):
     def refresh(self) -> None:
         """Reads folders and counts again, in the background."""
         self._refresh_soon.stop()
-        self._background.run(partial(folder_tree.read_tree, self._reader), self._show, key="tree")
+        work = partial(folder_tree.read_tree, self._reader, self._proposals)
+        self._background.run(work, self._show, key="tree")
 
     def refresh_soon(self) -> None:
         """The same, at most once a second while thousands of files arrive."""
@@ -84,7 +88,7 @@ class Sidebar(QWidget):
             self._refresh_soon.start()
 
     def choose(self, key: str) -> None:
-        """Moves to a line: "all", "recent", "attention" or a folder's path."""
+        """Moves to a line: "all", "recent", "attention", "review", "history" or a folder's path."""
         self._wanted = key
         index = self._model.index_of(key)
         if index.isValid():

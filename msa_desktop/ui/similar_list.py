@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import (
     QAbstractItemModel,
     QAbstractListModel,
@@ -41,6 +42,7 @@ from msa_desktop.base.model import Hit, TrackId, display_path
 from msa_desktop.ui import paint, text
 from msa_desktop.ui.actions import menu_place
 from msa_desktop.ui.icons import Ink, icon
+from msa_desktop.ui.lazy_rows import Ids
 from msa_desktop.ui.paint import EDGE, Index
 
 _NOWHERE = QModelIndex()
@@ -97,7 +99,7 @@ class SimilarList(QListView):
     """Shows a `SimilarModel`.
 
     Signals:
-        play_asked: The hit in this row was double-clicked, or its play mark clicked.
+        play_asked: A track (its id) was double-clicked, or its play mark clicked.
         focused: The keyboard came here.
         menu_asked: The selected tracks' menu is wanted at this place of the screen.
     """
@@ -121,12 +123,21 @@ class SimilarList(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.doubleClicked.connect(self._play)
-        delegate.play_clicked.connect(self.play_asked)
+        delegate.play_clicked.connect(self._play_row)
 
     def selected_ids(self) -> list[TrackId]:
         """The selected tracks, best first."""
         rows = sorted(index.row() for index in self.selectionModel().selectedIndexes())
         return [self.hits.hits[row].track.id for row in rows]
+
+    def current_id(self) -> TrackId | None:
+        """The track that the keyboard acts on."""
+        index = self.currentIndex()
+        return self.hits.hits[index.row()].track.id if index.isValid() else None
+
+    def listed_ids(self) -> Ids:
+        """Every track of the list, best first."""
+        return np.array([hit.track.id for hit in self.hits.hits], np.int64)
 
     def mark_playing(self, track_id: TrackId | None) -> None:
         """Says which track is in the player, so that its row can show it."""
@@ -145,7 +156,10 @@ class SimilarList(QListView):
         self.focused.emit()
 
     def _play(self, index: QModelIndex) -> None:
-        self.play_asked.emit(index.row())
+        self._play_row(index.row())
+
+    def _play_row(self, row: int) -> None:
+        self.play_asked.emit(self.hits.hits[row].track.id)
 
 
 class _Delegate(QStyledItemDelegate):

@@ -95,7 +95,6 @@ class SimilarPanel(QWidget):
         count: How many similar tracks to list, by the settings in force.
 
     Signals:
-        play_asked: Tracks to play in order (list of `Track`), and the row to begin with.
         listen_asked: A track (id) that is looked at before it was analysed.
         retry_asked: A failed track (list of one id) should be tried again.
         resume_asked: The paused analysis should go on.
@@ -103,7 +102,6 @@ class SimilarPanel(QWidget):
         shown: An answer is on the screen.
     """
 
-    play_asked = Signal(list, int)
     listen_asked = Signal(int)
     retry_asked = Signal(list)
     resume_asked = Signal()
@@ -150,7 +148,6 @@ class SimilarPanel(QWidget):
         self._lay_out()
         self._tabs.currentChanged.connect(self._show_answer)
         self._note.asked.connect(self._button_pressed)
-        self.similar.play_asked.connect(self._play)
         self.similar.menu_asked.connect(self.menu_asked)
         self._show_answer()
 
@@ -327,9 +324,6 @@ class SimilarPanel(QWidget):
     def _button_pressed(self) -> None:
         if self._on_button is not None:
             self._on_button()
-
-    def _play(self, row: int) -> None:
-        self.play_asked.emit([hit.track for hit in self.similar.hits.hits], row)
 
     def _lay_out(self) -> None:
         self.setMinimumWidth(250)

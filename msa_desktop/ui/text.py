@@ -24,6 +24,22 @@ def length(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def number(value: int) -> str:
+    """A whole number as the person's language writes it: "1,234"."""
+    return QLocale().toString(value)
+
+
+def size(count_of_bytes: int) -> str:
+    """Bytes as "12.3 MB"."""
+    return QLocale().formattedDataSize(count_of_bytes, 1, QLocale.DataSizeFormat.DataSizeSIFormat)
+
+
+def moment(seconds: float) -> str:
+    """A moment, in seconds since the epoch, as the person's short date and time."""
+    at = QDateTime.fromSecsSinceEpoch(int(seconds))
+    return f"{date(seconds)} {at.time().toString('HH:mm')}"
+
+
 def count(number: int, one: str, many: str) -> str:
     """A count with its noun: "1 track", "1,234 tracks"."""
     return f"{QLocale().toString(number)} {one if number == 1 else many}"

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFontInfo, QPalette
+from PySide6.QtGui import QColor, QFontInfo, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
 
 from msa_desktop.base import paths
@@ -87,6 +87,13 @@ def declared() -> ThemeFile:
     """The colours of resources/themes/theme.toml."""
     text = (paths.resources() / "themes" / "theme.toml").read_text("utf-8")
     return ThemeFile(**tomllib.loads(text))
+
+
+def colour(name: str) -> QColor:
+    """A colour of theme.toml that no palette role stands for, as light or dark as it is now."""
+    window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
+    colours = declared().dark if window.lightness() < 128 else declared().light
+    return QColor(colours[name])
 
 
 def apply(app: QApplication, theme: Theme) -> Appearance:

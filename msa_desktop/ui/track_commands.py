@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
-from PySide6.QtCore import QObject, QPoint, Signal
+import numpy as np
+from PySide6.QtCore import QItemSelectionModel, QObject, QPoint, Signal, SignalInstance
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
@@ -16,6 +18,7 @@ from msa_desktop.store.tracks import TrackReader
 from msa_desktop.ui import file_manager, text
 from msa_desktop.ui.actions import Act, Actions, Place
 from msa_desktop.ui.bridge import Background
+from msa_desktop.ui.lazy_rows import Ids
 from msa_desktop.ui.library_commands import LibraryCommands
 from msa_desktop.ui.play_order import PlayOrder
 from msa_desktop.ui.similar_panel import SimilarPanel
@@ -29,7 +32,28 @@ _ON_TRACKS = (
     Act.ANALYSE_AGAIN,
     Act.SHOW_FILE,
     Act.COPY_PATH,
+    Act.PROPOSE,
+    Act.EDIT_TAGS,
 )
+
+
+class TrackList(Protocol):
+    """A list of tracks that actions work on.
+
+    Attributes:
+        focused: The keyboard came there.
+        play_asked: A track (its id) was double-clicked.
+    """
+
+    @property
+    def focused(self) -> SignalInstance: ...
+    @property
+    def play_asked(self) -> SignalInstance: ...
+
+    def selectionModel(self) -> QItemSelectionModel: ...
+    def selected_ids(self) -> list[TrackId]: ...
+    def current_id(self) -> TrackId | None: ...
+    def listed_ids(self) -> Ids: ...
 
 
 def _existing_path(reader: TrackReader, track_id: TrackId) -> str:
@@ -45,10 +69,12 @@ class TrackCommands(QObject):
     Signals:
         said: A piece of news for the person.
         failed: What went wrong (an exception).
+        panel_asked: The similar tracks are to be seen.
     """
 
     said = Signal(str)
     failed = Signal(Exception)
+    panel_asked = Signal()
 
     def __init__(
         self,
@@ -72,18 +98,32 @@ class TrackCommands(QObject):
         self._panel = panel
         self._library = library
         self._order = order
-        self._in_panel = False  # the list that had the keyboard last
+        self._list: TrackList = table  # the one that had the keyboard last
         self._connect()
+        for each in (table, panel.similar):
+            self.add_list(each)
+        table.menu_asked.connect(self.open_menu)
+        panel.menu_asked.connect(self.open_menu)
+        self._update()
+
+    def add_list(self, tracks: TrackList) -> None:
+        """Has the actions work on one more list, while it has the keyboard."""
+        tracks.focused.connect(partial(self.use_list, tracks))
+        tracks.play_asked.connect(partial(self._play_in, tracks))
+        tracks.selectionModel().selectionChanged.connect(self._update)
+
+    def use_list(self, tracks: TrackList) -> None:
+        """Has the actions work on this list from now on."""
+        self._list = tracks
         self._update()
 
     def targets(self) -> list[TrackId]:
         """The tracks that an action would act on now."""
-        return self._panel.similar.selected_ids() if self._in_panel else self._table.selected_ids()
+        return self._list.selected_ids()
 
     def play_in_table(self, track_id: TrackId) -> None:
         """Plays a track of the table, and goes on in the table's order."""
-        every = self._model.ids_at(0, self._model.rowCount())
-        self._order.play(every, self._model.row_of(track_id))
+        self._play_in(self._table, track_id)
 
     def play_or_pause(self) -> None:
         """Pauses, goes on, or begins with the selected track."""
@@ -95,6 +135,10 @@ class TrackCommands(QObject):
     def open_menu(self, at: QPoint) -> None:
         """Opens the menu of the selected tracks at a place of the screen."""
         self._actions.context_menu(Place.TRACK_MENU, self._window).popup(at)
+
+    def open_review_menu(self, at: QPoint) -> None:
+        """The same for a track in the review."""
+        self._actions.context_menu(Place.REVIEW_MENU, self._window).popup(at)
 
     def show_folder(self, path: str) -> None:
         """Opens a folder in the file manager."""
@@ -117,58 +161,40 @@ class TrackCommands(QObject):
         }
         for act, handler in handlers.items():
             self._actions[act].triggered.connect(handler)
-        self._table.focused.connect(self._use_table)
-        self._panel.similar.focused.connect(self._use_panel)
-        self._table.play_asked.connect(self.play_in_table)
-        self._table.menu_asked.connect(self.open_menu)
-        self._table.selectionModel().selectionChanged.connect(self._update)
-        self._panel.similar.selectionModel().selectionChanged.connect(self._update)
-        self._panel.play_asked.connect(self._order.play_tracks)
-        self._panel.menu_asked.connect(self.open_menu)
-
-    def _use_table(self) -> None:
-        self._in_panel = False
-        self._update()
-
-    def _use_panel(self) -> None:
-        self._in_panel = True
-        self._update()
 
     def _update(self) -> None:
         """Greys the actions out where nothing is selected."""
-        selection = self._panel.similar if self._in_panel else self._table
-        self._actions.enable(_ON_TRACKS, selection.selectionModel().hasSelection())
+        self._actions.enable(_ON_TRACKS, self._list.selectionModel().hasSelection())
 
     def _first(self) -> TrackId | None:
         """The track meant where only one can be: the current one if it is selected."""
-        targets = self.targets()
-        if not self._in_panel:
-            current = self._table.current_id()
-            if current in targets:
-                return current
+        targets, current = self.targets(), self._list.current_id()
+        if current in targets:
+            return current
         return targets[0] if targets else None
 
     def _play(self) -> None:
         track_id = self._first()
-        if track_id is None:
-            return
-        if self._in_panel:
-            tracks = [hit.track for hit in self._panel.similar.hits.hits]
-            place = [track.id for track in tracks].index(track_id)
-            self._order.play_tracks(tracks, place)
-        else:
-            self.play_in_table(track_id)
+        if track_id is not None:
+            self._play_in(self._list, track_id)
+
+    def _play_in(self, tracks: TrackList, track_id: TrackId) -> None:
+        """Plays a track, and goes on in its list's order."""
+        ids = tracks.listed_ids()
+        self._order.play(ids, int(np.flatnonzero(ids == track_id)[0]))
 
     def _find_similar(self) -> None:
         track_id = self._first()
         if track_id is not None:
             self._actions[Act.SIMILAR_PANEL].setChecked(True)
+            self.panel_asked.emit()
             self._panel.find_similar(track_id)
 
     def _show_labels(self) -> None:
         track_id = self._first()
         if track_id is not None:
             self._actions[Act.SIMILAR_PANEL].setChecked(True)
+            self.panel_asked.emit()
             self._panel.show_labels(track_id)
 
     def _analyse_again(self) -> None:

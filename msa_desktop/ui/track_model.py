@@ -1,20 +1,17 @@
 """The track table's model: an ordered array of ids, and the rows that are being looked at.
 
-Nothing here reads the database in the GUI thread. The ids of a query come from the background in
-one array (800 kB at 100,000 tracks); rows are fetched by the page when the view paints them, and
-a few thousand are kept.
+Nothing here reads the database in the GUI thread: the ids of a query come from the background in
+one array, the rows by the page (`lazy_rows`).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, Signal
 from PySide6.QtCore import QPersistentModelIndex as PersistentIndex
 
@@ -23,16 +20,12 @@ from msa_desktop.base.model import Track, TrackId
 from msa_desktop.store.tracks import Scope, SortKey, TrackQuery, TrackReader
 from msa_desktop.ui.bridge import Background
 from msa_desktop.ui.columns import COLUMNS, Col
+from msa_desktop.ui.lazy_rows import PAGE, Ids, LazyRows
 
-Ids = NDArray[np.int64]
 Index = QModelIndex | PersistentIndex
 _NOWHERE = QModelIndex()
 
-PAGE = 200  # rows; one fetch of a page takes a millisecond or two
-_KEPT = 3000  # rows
-_PAGES_AT_ONCE = 3
 _REFRESH_MS = 1000  # while thousands of files arrive, the order is read again this often at most
-_NO_IDS: Ids = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +57,12 @@ class TrackModel(QAbstractTableModel):
         super().__init__(parent)
         self._reader = reader
         self._background = background
-        self._ids = _NO_IDS
+        self._rows: LazyRows[Track] = LazyRows(reader.get_many, attrgetter("id"), background, self)
+        self._rows.arrived.connect(self._repaint_all)
         self._query = TrackQuery()
         self._shown_query: TrackQuery | None = None
-        self._rows: OrderedDict[TrackId, Track | None] = OrderedDict()  # None: gone meanwhile
-        self._stale: set[TrackId] = set()
-        self._wanted: list[int] = []  # pages, the latest last
-        self._fetching = False
         self._first_visible = 0
         self._playing: TrackId | None = None
-        self._fetch_soon = QTimer(self, singleShot=True, interval=0)
-        self._fetch_soon.timeout.connect(self._fetch)
         self._refresh_soon = QTimer(self, singleShot=True, interval=_REFRESH_MS)
         self._refresh_soon.timeout.connect(self._reload)
 
@@ -102,16 +90,16 @@ class TrackModel(QAbstractTableModel):
 
     def refresh(self, change: TracksChanged) -> None:
         """Reads again what changed. Thousands of changes cost one reading of the order."""
-        self._stale |= change.ids & self._rows.keys()
+        any_outdated = self._rows.outdate(change.ids)
         if change.structure:
             if not self._refresh_soon.isActive():
                 self._refresh_soon.start()
-        elif self._stale:
+        elif any_outdated:
             self._repaint_all()
 
     def refresh_all(self) -> None:
         """Reads everything again, as when a folder went offline."""
-        self._stale |= self._rows.keys()
+        self._rows.outdate()
         self._reload()
 
     def mark_playing(self, track_id: TrackId | None) -> None:
@@ -136,36 +124,28 @@ class TrackModel(QAbstractTableModel):
 
     def id_at(self, row: int) -> TrackId:
         """The track of a row."""
-        return TrackId(int(self._ids[row]))
+        return TrackId(int(self._rows.ids[row]))
 
     def ids_at(self, first: int, last: int) -> Ids:
         """The tracks of the rows `first` to `last`, both included."""
-        return self._ids[first : last + 1]
+        return self._rows.ids[first : last + 1]
 
     def row_of(self, track_id: TrackId) -> int:
         """The row of a track, or -1 where this list does not hold it."""
-        found = np.flatnonzero(self._ids == track_id)
-        return int(found[0]) if len(found) else -1
+        return self._rows.place_of(track_id)
 
     def rows_of(self, ids: Ids) -> Ids:
         """The rows of those tracks that this list holds, ascending."""
-        return np.flatnonzero(np.isin(self._ids, ids))
+        return self._rows.places_of(ids)
 
     def track(self, row: int) -> Track | None:
         """A row's track if it is at hand; if not it is fetched, and the view told later."""
-        track_id = self.id_at(row)
-        if track_id in self._rows:
-            self._rows.move_to_end(track_id)
-            if track_id in self._stale:
-                self._want(row)
-            return self._rows[track_id]
-        self._want(row)
-        return None
+        return self._rows.at(row)
 
     # Qt's model
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._ids)
+        return 0 if parent.isValid() else len(self._rows.ids)
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:
         return 0 if parent.isValid() else len(COLUMNS)
@@ -210,67 +190,19 @@ class TrackModel(QAbstractTableModel):
         self._background.run(work, self._show, key="track ids")
 
     def _show(self, answer: _Answer) -> None:
-        self._keep(answer.rows)
+        self._rows.keep(answer.rows)
         fresh = answer.query != self._shown_query
         self._shown_query = answer.query
-        if np.array_equal(answer.ids, self._ids):
+        if np.array_equal(answer.ids, self._rows.ids):
             self._repaint_all()
         else:
             self.beginResetModel()
-            self._ids = answer.ids
-            self._wanted.clear()
+            self._rows.set_ids(answer.ids)
             self.endResetModel()
         self.shown.emit(fresh)
 
-    def _want(self, row: int) -> None:
-        page = row // PAGE
-        if not self._wanted or self._wanted[-1] != page:
-            if page in self._wanted:
-                self._wanted.remove(page)
-            self._wanted.append(page)
-        if not self._fetching and not self._fetch_soon.isActive():
-            self._fetch_soon.start()
-
-    def _fetch(self) -> None:
-        # Only the latest pages: what was scrolled past is asked for again if it is seen again.
-        pages, self._wanted = self._wanted[-_PAGES_AT_ONCE:], []
-        missing: list[TrackId] = []
-        for page in pages:
-            ids: list[TrackId] = self._ids[page * PAGE : (page + 1) * PAGE].tolist()
-            missing += [i for i in ids if i not in self._rows or i in self._stale]
-        if not missing:
-            return
-        # A change that comes while they are read makes them stale again.
-        self._stale.difference_update(missing)
-        self._fetching = True
-        self._background.run(
-            partial(self._reader.get_many, missing),
-            partial(self._fetched, missing),
-            failed=self._fetch_failed,
-        )
-
-    def _fetched(self, asked: list[TrackId], tracks: Sequence[Track]) -> None:
-        self._fetching = False
-        self._rows.update(dict.fromkeys(asked))
-        self._keep(tracks)
-        self._repaint_all()
-        if self._wanted:
-            self._fetch_soon.start()
-
-    def _fetch_failed(self, error: Exception) -> None:
-        self._fetching = False
-        self._background.failed.emit(error)
-
-    def _keep(self, tracks: Sequence[Track]) -> None:
-        for track in tracks:
-            self._rows[track.id] = track
-            self._rows.move_to_end(track.id)
-        while len(self._rows) > _KEPT:
-            gone, _ = self._rows.popitem(last=False)
-            self._stale.discard(gone)
-
     def _repaint_all(self) -> None:
         """Has the view paint what it shows: cheaper than telling which of 100,000 cells differ."""
-        if len(self._ids):
-            last = self.index(len(self._ids) - 1, len(COLUMNS) - 1)
+        if len(self._rows.ids):
+            last = self.index(len(self._rows.ids) - 1, len(COLUMNS) - 1)
             self.dataChanged.emit(self.index(0, 0), last)

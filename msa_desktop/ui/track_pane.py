@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPushButton,
     QStackedWidget,
     QVBoxLayout,
@@ -20,8 +19,9 @@ from PySide6.QtWidgets import (
 from msa_desktop.base.model import TrackId, display_path
 from msa_desktop.store.tracks import Scope, TrackQuery
 from msa_desktop.ui import text, theme
+from msa_desktop.ui.filter_field import FilterField
 from msa_desktop.ui.folder_tree import Node
-from msa_desktop.ui.icons import Ink, icon
+from msa_desktop.ui.icons import icon
 from msa_desktop.ui.note_page import NotePage
 from msa_desktop.ui.paint import EDGE
 from msa_desktop.ui.theme import Role
@@ -48,7 +48,7 @@ class TrackPane(QWidget):
         self.table = TrackTable(model, list_actions, self)
         self._heading = QLabel("All music", self)
         self._count = QLabel(self)
-        self._filter = _Filter(self)
+        self._filter = FilterField(self)
         self._retry = QPushButton(" Try again", self)
         self._note = NotePage(self)
         self._pages = QStackedWidget(self)
@@ -171,39 +171,3 @@ class TrackPane(QWidget):
                 "No music here yet",
                 "Audio files that come into this folder appear by themselves.",
             )
-
-
-class _Filter(QLineEdit):
-    """The filter field. Escape empties it, then leaves it; Down and Return go to the table."""
-
-    left = Signal()
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setPlaceholderText("Filter")
-        self.setAccessibleName("Filter tracks")
-        self.setToolTip("Shows the tracks with words that begin like these (Ctrl+F)")
-        self.setMinimumWidth(140)
-        self.setMaximumWidth(320)
-        self.addAction(icon("search", Ink.MUTED), QLineEdit.ActionPosition.LeadingPosition)
-        # Qt's own clear button has an icon of its own, black in every theme.
-        self._clear = self.addAction(
-            icon("close", Ink.MUTED), QLineEdit.ActionPosition.TrailingPosition
-        )
-        self._clear.setToolTip("Clear the filter (Esc)")
-        self._clear.setVisible(False)
-        self._clear.triggered.connect(self.clear)
-        self.textChanged.connect(self._show_clear)
-
-    def _show_clear(self, words: str) -> None:
-        self._clear.setVisible(bool(words))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Handles the keys that leave the field."""
-        key = event.key()
-        if key == Qt.Key.Key_Escape and self.text():
-            self.clear()
-        elif key in (Qt.Key.Key_Escape, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)

@@ -30,8 +30,9 @@ from msa_desktop.ui.columns import (
     RECENT_COLUMNS,
     Col,
 )
+from msa_desktop.ui.lazy_rows import NO_IDS, Ids
 from msa_desktop.ui.track_delegate import TrackDelegate
-from msa_desktop.ui.track_model import Ids, TrackModel
+from msa_desktop.ui.track_model import TrackModel
 
 _TALL_ROW = 48  # two lines of reason
 _MOST_RANGES = 2000  # a selection in more pieces than this is not worth carrying over a refresh
@@ -61,7 +62,7 @@ class TrackTable(QTableView):
         super().__init__(parent)
         self._tracks = model
         self._hovered = -1
-        self._kept_selection: Ids = np.empty(0, np.int64)
+        self._kept_selection: Ids = NO_IDS
         self._kept_current: TrackId | None = None
         self._kept_top: TrackId | None = None
         self._announced: TrackId | None = None
@@ -100,6 +101,10 @@ class TrackTable(QTableView):
         """The track that the keyboard acts on."""
         index = self.currentIndex()
         return self._tracks.id_at(index.row()) if index.isValid() else None
+
+    def listed_ids(self) -> Ids:
+        """Every track of the list, in order."""
+        return self._tracks.ids_at(0, self._tracks.rowCount())
 
     def select(self, track_id: TrackId) -> bool:
         """Selects one track and scrolls to it; False where this list does not hold it."""
@@ -185,7 +190,7 @@ class TrackTable(QTableView):
     def _keep_place(self) -> None:
         self._restoring = True
         pieces = self._selected()
-        self._kept_selection = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        self._kept_selection = np.concatenate(pieces) if pieces else NO_IDS
         self._kept_current = self.current_id()
         top = self.rowAt(0)
         self._kept_top = self._tracks.id_at(top) if top > 0 else None

@@ -40,7 +40,7 @@ def test_the_menus_hold_every_action_of_their_place(qtbot: QtBot) -> None:
     actions.fill_bar(window.menuBar())
     menus = [menu for menu in window.menuBar().findChildren(QMenu) if menu.title()]
     shown = {action.text() for menu in menus for action in menu.actions()}
-    bar = Place.FILE | Place.TRACK | Place.VIEW | Place.HELP
+    bar = Place.FILE | Place.TRACK | Place.TAGS | Place.VIEW | Place.HELP
     assert {spec.text for spec in SPECS.values() if spec.places & bar} <= shown
 
     context = actions.context_menu(Place.TRACK_MENU, window)
@@ -52,4 +52,6 @@ def test_the_menus_hold_every_action_of_their_place(qtbot: QtBot) -> None:
         "Analyse again",
         "Show in file manager",
         "Copy path",
+        "Propose tags",
+        "Edit tags…",
     ]

@@ -11,9 +11,13 @@ from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import (
     AnalysisProgress,
     EventBus,
+    HistoryChanged,
     Notice,
+    ProposalsChanged,
     RootsChanged,
     ScanProgress,
+    TagProgress,
+    TagWork,
     TracksChanged,
 )
 from msa_desktop.base.model import TrackId
@@ -54,6 +58,27 @@ def test_changes_come_as_one_in_the_gui_thread(qtbot: QtBot, bus: EventBus, brid
     qtbot.wait(150)
     assert [event for event, _ in got] == [_changed(*range(500), structure=True)]
     assert got[0][1] is threading.main_thread()
+
+
+def test_what_is_proposed_and_written_is_told_once(
+    qtbot: QtBot, bus: EventBus, bridge: Bridge
+) -> None:
+    proposals: list[frozenset[TrackId]] = []
+    history: list[bool] = []
+    progress: list[TagProgress] = []
+    bridge.proposals_changed.connect(proposals.append)
+    bridge.history_changed.connect(lambda: history.append(True))
+    bridge.tag_progress.connect(progress.append)
+    for number in range(5):
+        bus.publish(ProposalsChanged(frozenset([TrackId(number)])))
+        bus.publish(HistoryChanged())
+        bus.publish(TagProgress(TagWork.WRITE, number, 5))
+    bus.publish(TagProgress(TagWork.WRITE, 5, 5, running=False))
+    qtbot.waitUntil(lambda: bool(progress))
+    qtbot.wait(150)
+    assert proposals == [frozenset(range(5))]
+    assert history == [True]
+    assert progress == [TagProgress(TagWork.WRITE, 5, 5, running=False)]
 
 
 def test_only_the_latest_progress_counts_but_every_notice(

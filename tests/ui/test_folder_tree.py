@@ -21,9 +21,11 @@ def _node(tree: Tree, key: str) -> Node:
 
 
 def test_folders_hang_under_their_roots_with_what_is_below_them_counted() -> None:
-    tree = folder_tree.build(_COUNTS, _ROOTS, _FOLDERS)
+    tree = folder_tree.build(_COUNTS, 5, _ROOTS, _FOLDERS)
     names = [node.name for node in tree.top_nodes()]
-    assert names == ["All music", "Recently added", "Needs attention", "Folders", "music", "usb"]
+    places = ["All music", "Recently added", "Needs attention", "Review", "History"]
+    assert names == [*places, "Folders", "music", "usb"]
+    assert _node(tree, "review").count == 5
     assert _node(tree, "/music").count == 7
     assert _node(tree, "/music/Bach").count == 6
     assert _node(tree, "/music/Bach/Cello suites").count == 6
@@ -35,29 +37,36 @@ def test_folders_hang_under_their_roots_with_what_is_below_them_counted() -> Non
 
 def test_names_that_are_not_text_can_be_shown() -> None:
     path = "/music/\udcff\udcfe"
-    tree = folder_tree.build(_COUNTS, _ROOTS, [FolderCount(path, 1)])
+    tree = folder_tree.build(_COUNTS, 5, _ROOTS, [FolderCount(path, 1)])
     assert _node(tree, path).name == "\N{REPLACEMENT CHARACTER}" * 2
     assert _node(tree, path).path == path
 
 
 def test_an_empty_library_has_no_folders_title() -> None:
-    tree = folder_tree.build(Counts(0, 0, 0, 0, 0, 0), [], [])
-    assert [node.key for node in tree.top_nodes()] == ["all", "recent", "attention"]
+    tree = folder_tree.build(Counts(0, 0, 0, 0, 0, 0), 0, [], [])
+    assert [node.key for node in tree.top_nodes()] == [
+        "all",
+        "recent",
+        "attention",
+        "review",
+        "history",
+    ]
+    assert _node(tree, "review").count is None
     assert _node(tree, "attention").count is None
 
 
 def test_the_model_is_reset_only_when_folders_came_or_went(qapp: object) -> None:
     model = FolderModel()
-    assert model.show(folder_tree.build(_COUNTS, _ROOTS, _FOLDERS))
+    assert model.show(folder_tree.build(_COUNTS, 5, _ROOTS, _FOLDERS))
     more = [FolderCount("/music/Bach/Cello suites", 8), *_FOLDERS[1:]]
-    assert not model.show(folder_tree.build(_COUNTS, _ROOTS, more))
+    assert not model.show(folder_tree.build(_COUNTS, 5, _ROOTS, more))
     assert model.node(model.index_of("/music/Bach")).count == 8
-    assert model.show(folder_tree.build(_COUNTS, _ROOTS, [*more, FolderCount("/music/New", 1)]))
+    assert model.show(folder_tree.build(_COUNTS, 5, _ROOTS, [*more, FolderCount("/music/New", 1)]))
 
 
 def test_the_model_is_a_consistent_tree(qapp: object, qtmodeltester: object) -> None:
     model = FolderModel()
-    model.show(folder_tree.build(_COUNTS, _ROOTS, _FOLDERS))
+    model.show(folder_tree.build(_COUNTS, 5, _ROOTS, _FOLDERS))
     qtmodeltester.check(model)  # type: ignore[attr-defined]
     index = model.index_of("/music/Bach/Cello suites")
     assert model.node(index.parent()).path == "/music/Bach"

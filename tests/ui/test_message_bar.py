@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
-from PySide6.QtWidgets import QLabel, QToolButton
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import Notice
-from msa_desktop.ui.message_bar import MessageBar
+from msa_desktop.ui.message_bar import MessageBar, Offer
 
 
 @pytest.fixture
@@ -48,3 +50,16 @@ def test_the_same_message_is_not_said_twice(bar: MessageBar) -> None:
         bar.show_error(UserError("Again."))
     bar.dismiss()
     assert _words(bar) == ""
+
+
+def test_what_a_message_offers_is_taken_once(bar: MessageBar) -> None:
+    taken: list[str] = []
+    offers = [Offer(words, partial(taken.append, words)) for words in ("Undo", "Why")]
+    bar.say("2 files written.", offers)
+    buttons = {b.text(): b for b in bar.findChildren(QPushButton) if not b.isHidden()}
+    assert list(buttons) == ["Undo", "Why"]
+    buttons["Undo"].click()
+    assert taken == ["Undo"]
+    assert _words(bar) == ""
+    bar.say("Other news.")
+    assert [b for b in bar.findChildren(QPushButton) if not b.isHidden()] == []

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton
 from pytestqt.qtbot import QtBot
 
-from msa_desktop.base.events import AnalysisProgress, ScanProgress
+from msa_desktop.base.events import AnalysisProgress, ScanProgress, TagProgress, TagWork
 from msa_desktop.ui.elided import ElidedLabel
 from msa_desktop.ui.progress_bar import AnalysisBar, rate_words, time_words
 
@@ -132,6 +132,19 @@ def test_listening_goes_before_a_walk(bar: AnalysisBar) -> None:
     bar.show_scan(ScanProgress(running=True, seen=7, path="/music/Jazz"))
     bar.show_progress(_BUSY)
     assert _words(bar)[0] == "Listening to 12 of 125"
+
+
+def test_work_on_tags_goes_first_and_can_be_ended(bar: AnalysisBar, qtbot: QtBot) -> None:
+    bar.show_progress(_BUSY)
+    bar.show_tags(TagProgress(TagWork.WRITE, 3, 60, "/music/a.flac"))
+    assert _words(bar) == ["Writing tags: 3 of 60", "/music/a.flac"]
+    assert (_line(bar).value(), _line(bar).maximum()) == (3, 60)
+    assert list(_buttons(bar)) == ["Cancel"]
+    with qtbot.waitSignal(bar.cancel_clicked):
+        QTest.mouseClick(_buttons(bar)["Cancel"], Qt.MouseButton.LeftButton)
+    bar.show_tags(TagProgress(TagWork.WRITE, 9, 60, running=False))
+    assert _words(bar)[0] == "Listening to 12 of 125"
+    assert list(_buttons(bar)) == ["Pause"]
 
 
 def test_names_of_other_bytes_and_endless_ones_do_no_harm(bar: AnalysisBar) -> None:

@@ -35,6 +35,7 @@ def _field(kind: Any, **facts: Any) -> FieldInfo:
     [
         (_field(bool, default=False), QCheckBox, True),
         (_field(int, default=1, ge=0, le=9), QSpinBox, 7),
+        (_field(float, default=0.5, ge=0, le=1), QSpinBox, 0.875),
         (_field(_Size, default=_Size.SMALL), QComboBox, _Size.LARGE),
         (_field(str, default="A", pattern="^(A|B-2|C)$"), QComboBox, "B-2"),
         (_field(str, default="", pattern="^[a-z]*$"), QLineEdit, "free words"),

@@ -65,7 +65,7 @@ def test_every_setting_is_there_with_its_words_on_its_groups_page(dialog: Settin
         assert field.description in words
     groups = dialog.findChildren(QListWidget)[0]
     shown = [groups.item(row).text() for row in range(groups.count())]
-    assert shown == ["Window", "Library", "Analysis", "Program"]
+    assert shown == ["Window", "Library", "Analysis", "Tags", "Writing", "Program"]
 
 
 def test_it_shows_what_the_file_says(qtbot: QtBot, file: SettingsFile) -> None:
@@ -79,6 +79,24 @@ def test_it_shows_what_the_file_says(qtbot: QtBot, file: SettingsFile) -> None:
     assert _editor(dialog, QSpinBox, "workers").value() == 3
     assert _editor(dialog, QComboBox, "log_level").currentText() == "INFO"
     assert not _button(dialog, _Button.Apply).isEnabled()
+
+
+def test_a_share_is_edited_in_percent(dialog: SettingsDialog) -> None:
+    box = _editor(dialog, QSpinBox, "least_confidence")
+    usual = round(100 * Settings().least_confidence)
+    assert (box.minimum(), box.maximum(), box.text()) == (0, 100, f"{usual} %")
+    box.setValue(85)
+    assert dialog.apply()
+    assert dialog._file.values.least_confidence == 0.85
+
+
+def test_a_share_finer_than_a_percent_is_kept(qtbot: QtBot, file: SettingsFile) -> None:
+    file.set("least_confidence", 0.625)
+    dialog = _open(qtbot, file)
+    assert not _button(dialog, _Button.Apply).isEnabled()
+    _editor(dialog, QComboBox, "theme").setCurrentText("Light")
+    assert dialog.apply()
+    assert file.values.least_confidence == 0.625
 
 
 def test_numbers_keep_their_declared_bounds(dialog: SettingsDialog) -> None:

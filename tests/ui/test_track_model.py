@@ -18,7 +18,8 @@ from msa_desktop.store import writes
 from msa_desktop.store.tracks import Scope, SortKey, TrackQuery, TrackReader
 from msa_desktop.ui.bridge import Background
 from msa_desktop.ui.columns import Col
-from msa_desktop.ui.track_model import PAGE, TrackModel
+from msa_desktop.ui.lazy_rows import PAGE
+from msa_desktop.ui.track_model import TrackModel
 from tests.ui.conftest import Fill
 
 

@@ -25,6 +25,7 @@ from msa_desktop.services.doctor import Doctor
 from msa_desktop.services.evidence import EvidenceReader
 from msa_desktop.services.intake import EncoderFacts
 from msa_desktop.services.library import Library
+from msa_desktop.services.models import Models
 from msa_desktop.services.search import Search
 from msa_desktop.services.tag_writing import TagWriting
 from msa_desktop.services.tagging import Tagging
@@ -35,6 +36,7 @@ from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
+from msa_desktop.weights import catalogue
 
 
 @contextmanager
@@ -142,6 +144,16 @@ class App:
         return words.load(resources() / "words.toml")
 
     @cached_property
+    def models(self) -> Models:
+        """The models: which there are, which are here, and how they come and go."""
+        return Models(
+            catalogue.load(resources() / "models.toml"),
+            self.paths.models,
+            resources() / "models",
+            self.events,
+        )
+
+    @cached_property
     def journal(self) -> Journal:
         """What was written into files, and what gives their bytes back.
 
@@ -149,7 +161,7 @@ class App:
             UserError: It cannot be opened.
         """
         with usable(self.paths):
-            return Journal(self.paths.journal)
+            return Journal(self.paths.journal, self.tracks.library_id())
 
     @cached_property
     def tagging(self) -> Tagging:
@@ -166,16 +178,17 @@ class App:
             self.events,
             on_written=files.store,
             find=files.find,
+            track_of=files.track_of,
         )
-        recovery = writing.recover()
-        if recovery:
-            self.events.publish(Notice(str(recovery)))
+        writing.recover()
         return Tagging(
             self.tracks,
             self.proposals,
             writer,
             writing,
-            EvidenceReader(self.tracks, self.encoders[0], self.vocabulary, self.words),
+            EvidenceReader(
+                self.tracks, self.proposals, self.encoders[0], self.vocabulary, self.words
+            ),
             RulesTagger(self.words, self.vocabulary.usual()),
             self.words,
             self.events,

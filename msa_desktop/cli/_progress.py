@@ -16,6 +16,8 @@ from msa_desktop.base.events import (
     AnalysisProgress,
     Event,
     EventBus,
+    ModelProgress,
+    ModelStep,
     Notice,
     ScanProgress,
     TagProgress,
@@ -23,6 +25,7 @@ from msa_desktop.base.events import (
 )
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.cli._base import say
+from msa_desktop.weights.files import in_words
 
 _TELL_EVERY = 10.0  # seconds between two lines where they do not overwrite each other
 _WORK = {
@@ -30,6 +33,11 @@ _WORK = {
     TagWork.PREVIEW: "Looking",
     TagWork.WRITE: "Writing",
     TagWork.UNDO: "Undoing",
+}
+_STEPS = {
+    ModelStep.DOWNLOAD: "Downloading",
+    ModelStep.CHECK: "Checking",
+    ModelStep.CONVERT: "Converting",
 }
 
 
@@ -82,6 +90,8 @@ class Teller:
                 self._tell(f"Looking through folders: {event.seen} files")
             elif isinstance(event, AnalysisProgress) and event.total:
                 self._tell(listening(event))
+            elif isinstance(event, ModelProgress) and event.running:
+                self._tell(f"{_STEPS[event.step]} {event.model}{_share(event)}")
             elif isinstance(event, TagProgress) and event.running:
                 self._tell(f"{_WORK[event.work]}: {event.done} of {event.total}")
 
@@ -103,6 +113,12 @@ class Teller:
         elif text != self._line:
             click.echo(f"\r\x1b[K{text}", err=True, nl=False)
             self._line = text
+
+
+def _share(progress: ModelProgress) -> str:
+    if not progress.total:
+        return ""
+    return f": {in_words(progress.done)} of {in_words(progress.total)}"
 
 
 def listening(progress: AnalysisProgress) -> str:

@@ -35,7 +35,7 @@ from msa_desktop.llm import neighbours
 FOLDS = 5
 SMALL = (50, 200, 1000)
 EDGES = (0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-SWEPT = ("NEIGHBOURS", "_TEMPERATURE", "_PENALTY", "_UNSEEN")
+SWEPT = ("NEIGHBOURS", "_TEMPERATURE", "_PENALTY", "_AXES", "_UNSEEN")
 
 _Rows = NDArray[np.int64]
 _Truth = NDArray[np.bool_]

@@ -1,0 +1,117 @@
+"""PyTorch files (.pt, .pth) are pickles, small programs: turned into safetensors once.
+
+torch reads them with `weights_only`, which runs nothing and refuses all but numbers; beyond what it
+allows by itself, NumPy's plain numbers are let through (LAION-CLAP's files note their scores so).
+It happens in a process of its own: what a malicious or damaged file does there is that process's
+end, and torch's memory is given back with it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import re
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from msa_desktop.base import processes
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.model import display_path
+from msa_desktop.base.text import printable
+
+NEEDED = ("torch", "safetensors")
+_TABLES = ("state_dict", "model", "state")  # where training programs put the weights
+_TICK = 0.1  # seconds between two looks at the cancel token
+_LONGEST_REASON = 300  # characters
+_LONGEST_NAME = 100
+
+
+def can_convert() -> bool:
+    """Whether the libraries for it are installed."""
+    return all(importlib.util.find_spec(name) for name in NEEDED)
+
+
+def convert(source: Path, target: Path, cancel: CancelToken) -> None:
+    """Writes the numbers of a PyTorch file as safetensors.
+
+    Raises:
+        UserError: The file holds anything else, or the process for it ended without an answer.
+        Cancelled: The person ended it.
+    """
+    context = multiprocessing.get_context("spawn")
+    answer, say = context.Pipe(duplex=False)
+    process = context.Process(
+        target=_converter, args=(os.fspath(source), os.fspath(target), say), daemon=True
+    )
+    process.start()
+    say.close()
+    try:
+        while not answer.poll(_TICK):
+            cancel.check()
+        reason = answer.recv()
+    except EOFError:
+        process.join()
+        reason = f"the process that read it {processes.how_it_ended(process.exitcode)}"
+    finally:
+        process.kill()
+        process.join()
+        answer.close()
+    if reason:
+        target.unlink(missing_ok=True)
+        raise UserError(f"{display_path(str(source))} was not taken: {reason}.")
+
+
+def _converter(source: str, target: str, answer: Connection[Any, Any]) -> None:
+    """The process's whole work; says why it could not be done, or ""."""
+    processes.settle_in()
+    try:
+        reason = _convert(source, target)
+    except Exception as error:
+        reason = f"it cannot be converted ({type(error).__name__}: {error})"[:_LONGEST_REASON]
+    answer.send(reason)
+
+
+def _convert(source: str, target: str) -> str:
+    # Some seconds and hundreds of megabytes: only this process pays them.
+    import torch  # noqa: PLC0415
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    try:
+        with torch.serialization.safe_globals(_numbers()):
+            held = torch.load(source, map_location="cpu", weights_only=True)
+    except (torch.serialization.pickle.UnpicklingError, AttributeError) as error:
+        what = re.search(r"GLOBAL (\S+)", str(error))
+        named = f" ({printable(what[1])[:_LONGEST_NAME]})" if what else ""
+        return f"it holds more than numbers{named}, and could run a program when it is opened"
+    table = _table(held)
+    if not table or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in table.items()
+    ):
+        return "it holds no table of weights"
+    # A file's tensors may be views of each other; safetensors has each on its own.
+    save_file({name: value.detach().clone().contiguous() for name, value in table.items()}, target)
+    return ""
+
+
+def _table(held: object) -> Mapping[Any, Any]:
+    """The weights, without the training program's notes beside them."""
+    if not isinstance(held, Mapping):
+        return {}
+    for key in _TABLES:
+        if isinstance(held.get(key), Mapping):
+            return held[key]  # type: ignore[no-any-return]
+    return held
+
+
+def _numbers() -> list[Any]:
+    """What makes a NumPy number of a pickle, under the names of NumPy 1 and 2."""
+    import numpy as np  # noqa: PLC0415 - beside torch, in the same process
+    from numpy._core.multiarray import scalar  # noqa: PLC0415
+
+    kinds = [type(np.dtype(code)) for code in "?bBhHiIlLqQefd"]
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    return [np.dtype, *dict.fromkeys(kinds), *((scalar, name) for name in names)]

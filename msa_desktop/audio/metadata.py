@@ -16,13 +16,21 @@ _TEXT_MAX = 4000  # characters; what is longer is no title but lyrics or a mista
 _FFMPEG_NAMES = {Field.ALBUM_ARTIST: "album_artist"}
 """FFmpeg's name of a field, where it is another."""
 
+_TAGS_NAMES = {
+    Field.ALBUM_ARTIST: "album_artist",
+    Field.DATE: "year",
+    Field.TRACK: "track_number",
+}
+"""The name of a field in `Tags`, where it is another."""
+
 
 def from_fields(values: FieldValues, otherwise: Tags | None = None) -> Tags:
     """The fields the program shows, from a file's tags as `tagio` reads them.
 
     Args:
         values: By field.
-        otherwise: What counts for a field that `values` does not have.
+        otherwise: What counts for a field that `values` does not have. One that is there without
+            values is empty.
     """
     joined = {
         _FFMPEG_NAMES.get(field, str(field)): (";" if FACTS[field].many else " ").join(texts)
@@ -31,8 +39,27 @@ def from_fields(values: FieldValues, otherwise: Tags | None = None) -> Tags:
     found = tags(joined)
     if otherwise is None:
         return found
+    empty = {_TAGS_NAMES.get(field, str(field)) for field, texts in values.items() if not texts}
     names = [field.name for field in fields(Tags)]
-    return Tags(**{name: getattr(found, name) or getattr(otherwise, name) for name in names})
+    return Tags(
+        **{
+            name: getattr(found, name) or getattr(Tags() if name in empty else otherwise, name)
+            for name in names
+        }
+    )
+
+
+def to_fields(tags: Tags) -> dict[Field, tuple[str, ...]]:
+    """What the library knows that a file says, of the fields that are proposed."""
+    values = {
+        Field.GENRE: tags.genre,
+        Field.MOOD: tags.mood,
+        Field.BPM: (tags.bpm,),
+        Field.KEY: (tags.key,),
+        Field.GROUPING: tags.grouping,
+        Field.SUMMARY: (tags.summary,),
+    }
+    return {field: said for field, said in values.items() if any(said)}
 
 
 def tags(*tables: Mapping[str, str]) -> Tags:

@@ -51,7 +51,7 @@ class FieldFacts:
     longest: int = 1000
 
 
-_COUNTED = re.compile(r"\d{1,4}(/\d{1,4})?")
+_COUNTED = re.compile(r"[0-9]{1,4}(/[0-9]{1,4})?")
 
 FACTS: dict[Field, FieldFacts] = {
     Field.TITLE: FieldFacts("Title"),
@@ -59,13 +59,17 @@ FACTS: dict[Field, FieldFacts] = {
     Field.ALBUM: FieldFacts("Album"),
     Field.ALBUM_ARTIST: FieldFacts("Album artist", many=True),
     Field.COMPOSER: FieldFacts("Composer", many=True),
-    Field.DATE: FieldFacts("Date", form=re.compile(r"\d{4}(-\d\d(-\d\d)?)?"), example="1999-03-04"),
+    Field.DATE: FieldFacts(
+        "Date",
+        form=re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?"),
+        example="1999-03-04",
+    ),
     Field.TRACK: FieldFacts("Track", form=_COUNTED, example="3 or 3/12"),
     Field.DISC: FieldFacts("Disc", form=_COUNTED, example="1 or 1/2"),
     Field.GENRE: FieldFacts("Genre", many=True, listed=True),
     Field.MOOD: FieldFacts("Mood", many=True, listed=True),
     Field.BPM: FieldFacts(
-        "BPM", form=re.compile(r"[1-9]\d{0,2}(\.\d{1,3})?"), example="120 or 121.5"
+        "BPM", form=re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{1,3})?"), example="120 or 121.5"
     ),
     # ID3's TKEY, the narrowest of the formats: three characters; "o" is off key.
     Field.KEY: FieldFacts("Key", form=re.compile(r"[A-G][b#]?m?|o"), example="C, F#m or Ebm"),
@@ -89,9 +93,7 @@ def cleaned(field: Field, values: Iterable[str]) -> tuple[str, ...]:
         UserError: A value is none of this tag, or there are several where one is meant.
     """
     facts = FACTS[field]
-    if facts.listed:
-        values = [part for value in values for part in value.split(";")]
-    kept = tuple(_shown(values))
+    kept = _shown(_parted(field, values))
     if len(kept) > 1 and not facts.many:
         raise UserError(f"{facts.title} has one value only, not {len(kept)}.")
     for text in kept:
@@ -104,11 +106,24 @@ def cleaned(field: Field, values: Iterable[str]) -> tuple[str, ...]:
     return kept
 
 
-def same(a: Iterable[str], b: Iterable[str]) -> bool:
-    """Whether two readings of a tag say the same to a person: blanks and controls aside."""
-    return _shown(a) == _shown(b)
+def shown(field: Field, values: Iterable[str]) -> tuple[str, ...]:
+    """A file's values as a person reads them, whatever they are; lines and doubles do not count."""
+    if not FACTS[field].many:
+        values = [" ".join(values)]
+    return _shown(_parted(field, values))
 
 
-def _shown(values: Iterable[str]) -> list[str]:
+def same(field: Field, a: Iterable[str], b: Iterable[str]) -> bool:
+    """Whether two readings of a tag say the same to a person."""
+    return shown(field, a) == shown(field, b)
+
+
+def _parted(field: Field, values: Iterable[str]) -> list[str]:
+    if not FACTS[field].listed:
+        return list(values)
+    return [part for value in values for part in value.split(";")]
+
+
+def _shown(values: Iterable[str]) -> tuple[str, ...]:
     texts = (" ".join(NOT_FOR_SCREENS.sub(" ", value).split()) for value in values)
-    return list(dict.fromkeys(text for text in texts if text))
+    return tuple(dict.fromkeys(text for text in texts if text))

@@ -33,6 +33,14 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
+class TaggerChoice(StrEnum):
+    """Who chooses and words what is proposed."""
+
+    RULES = "rules"
+    MODEL = "model"  # a language model in this program
+    SERVER = "server"  # a language model in a server of the person's own
+
+
 class Settings(BaseModel):
     """Every setting of the program. `json_schema_extra["group"]` is its page in the dialog."""
 
@@ -116,22 +124,6 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Tags"},
         ),
     ] = Policy.FILL
-    bpm_policy: Annotated[
-        Policy,
-        Field(
-            title="BPM",
-            description="Fill what is missing, add to what is there, replace it, or never propose.",
-            json_schema_extra={"group": "Tags"},
-        ),
-    ] = Policy.FILL
-    key_policy: Annotated[
-        Policy,
-        Field(
-            title="Key",
-            description="Fill what is missing, add to what is there, replace it, or never propose.",
-            json_schema_extra={"group": "Tags"},
-        ),
-    ] = Policy.FILL
     grouping_policy: Annotated[
         Policy,
         Field(
@@ -144,7 +136,7 @@ class Settings(BaseModel):
         Policy,
         Field(
             title="Summary",
-            description="Fill what is missing, add to what is there, replace it, or never propose.",
+            description="Fill where it is missing (add means the same), replace, or never propose.",
             json_schema_extra={"group": "Tags"},
         ),
     ] = Policy.FILL
@@ -154,7 +146,7 @@ class Settings(BaseModel):
             ge=0,
             le=1,
             title="Least confidence",
-            description="Nothing is proposed that the program is less sure of, from 0 to 1.",
+            description="Nothing is proposed that the program is less sure of.",
             json_schema_extra={"group": "Tags"},
         ),
     ] = 0.6
@@ -208,6 +200,96 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Writing"},
         ),
     ] = 1000
+    tagger: Annotated[
+        TaggerChoice,
+        Field(
+            title="Who words the proposals",
+            description="Rules, a language model that chooses among their words, or your server.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = TaggerChoice.RULES
+    llm_model: Annotated[
+        str,
+        Field(
+            title="Language model",
+            description="The id of an installed model; empty: the largest there is.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = ""
+    llm_threads: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=256,
+            title="Threads",
+            description="How many the model computes with. 0: one for each core but one.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = 0
+    llm_context: Annotated[
+        int,
+        Field(
+            ge=512,
+            le=131072,
+            title="Context",
+            description="Tokens that prompt and answer may have together.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = 4096
+    llm_gpu_layers: Annotated[
+        int,
+        Field(
+            ge=-1,
+            le=1000,
+            title="Layers on the graphics card",
+            description="How many, where llama.cpp was built for it. -1: all.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = -1
+    llm_memory_megabytes: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1000000,
+            title="Most memory",
+            description="Megabytes that the model's process may take. 0: no limit.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = 0
+    llm_idle_seconds: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=86400,
+            title="Seconds until unloaded",
+            description="So long without work, and the model leaves the memory.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = 300
+    llm_server: Annotated[
+        str,
+        Field(
+            title="Server",
+            description="OpenAI-compatible: llama-server, Ollama, LM Studio and the like.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = "http://127.0.0.1:8080/v1"
+    llm_server_model: Annotated[
+        str,
+        Field(
+            title="Model of the server",
+            description="Its name there; empty: whatever the server has loaded.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = ""
+    llm_server_remote: Annotated[
+        bool,
+        Field(
+            title="Allow a server elsewhere",
+            description="Titles, artists and tags of your music are then sent to that address.",
+            json_schema_extra={"group": "Language model"},
+        ),
+    ] = False
     log_level: Annotated[
         str,
         Field(

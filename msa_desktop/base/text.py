@@ -7,6 +7,8 @@ import re
 import sys
 import unicodedata
 
+_JOINING = frozenset({"and", "n", "y", "und", "et"})
+_PART = re.compile(r"\w+")
 NOT_FOR_SCREENS = re.compile(
     "["
     "\x00-\x1f\x7f-\x9f"  # controls: they move a terminal's cursor, clear it, set its title
@@ -63,3 +65,15 @@ def fold(text: str) -> str:
         return text.lower()
     plain = _MARKS.sub("", unicodedata.normalize("NFKD", text).casefold())
     return unicodedata.normalize("NFC", plain.translate(_LETTERS))
+
+
+def spelling(text: str) -> str:
+    """What all spellings of a word have in common.
+
+    Case, accents, blanks, punctuation, "and" and a trailing "music" do not count: "Hip-Hop",
+    "hip hop" and "HipHop" are one word, and so are "Drum & Bass" and "drum and bass".
+    """
+    parts = [part for part in _PART.findall(fold(text)) if part not in _JOINING]
+    if len(parts) > 1 and parts[-1] == "music":
+        parts.pop()
+    return "".join(parts)

@@ -86,7 +86,8 @@ def write(file: str, found: Iterable[TrackProposals]) -> int:
     documents = [document(group.track, p) for group in found for p in group.proposals]
     text = json.dumps({"proposals": documents}, indent=2) if _is_json(file) else _csv(documents)
     try:
-        Path(file).write_text(text, "utf-8", newline="")
+        # With its byte order mark, or a spreadsheet takes it for some old encoding.
+        Path(file).write_text(text, "utf-8" if _is_json(file) else "utf-8-sig", newline="")
     except OSError as error:
         raise UserError(
             f"{display_path(file)} cannot be written: {error.strerror or error}."
@@ -104,7 +105,7 @@ def read(file: str, reader: ProposalReader, tagging: Tagging) -> Outcome:
     lines = list(_lines(file))
     groups = reader.get_many([number for number in (_number(line) for _, line in lines) if number])
     known = {(group.track.id, p.field): p for group in groups for p in group.proposals}
-    decided: dict[Decision, dict[Field, list[TrackId]]] = {}
+    accepted: dict[Field, list[TrackId]] = {}
     rejected: dict[Field, list[TrackId]] = {}
     for number, line in lines:
         try:
@@ -120,17 +121,17 @@ def read(file: str, reader: ProposalReader, tagging: Tagging) -> Outcome:
                 tagging.edit(proposal.track_id, proposal.field, values)
                 outcome.accepted += 1
                 outcome.edited += 1
+            elif decision == _WORDS[Decision.ACCEPTED]:
+                accepted.setdefault(proposal.field, []).append(proposal.track_id)
+                outcome.accepted += 1
+            elif values != proposal.values:
+                raise UserError('It was edited, but the decision is not "accept".')
             else:
-                to = Decision.OPEN if decision == _WORDS[Decision.OPEN] else Decision.ACCEPTED
-                decided.setdefault(to, {}).setdefault(proposal.field, []).append(proposal.track_id)
-                outcome.accepted += to is Decision.ACCEPTED
-                outcome.open += to is Decision.OPEN
+                outcome.open += 1
         except UserError as error:
             outcome.problems.append((number, str(error)))
-    for to, by_field in decided.items():
-        act = tagging.accept if to is Decision.ACCEPTED else tagging.reopen
-        for about, ids in by_field.items():
-            act(ids, [about])
+    for about, ids in accepted.items():
+        tagging.accept(ids, [about])
     for about, ids in rejected.items():
         tagging.reject(ids, [about])
     return outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -17,12 +17,23 @@ from msa_desktop.base.history import Batch, Change, FileState, HistoryFile, Prev
 from msa_desktop.base.model import TrackId, display_path
 from msa_desktop.base.proposals import Proposal, Suggestion, TrackProposals
 from msa_desktop.cli import _review
-from msa_desktop.cli._base import FAILED, USAGE, fail, open_app, show, standard_options, table
+from msa_desktop.cli._base import (
+    FAILED,
+    USAGE,
+    fail,
+    open_app,
+    say,
+    show,
+    standard_options,
+    table,
+    wants_json,
+)
 from msa_desktop.cli._progress import cancel_on_signal, telling
 from msa_desktop.store.proposals import ReviewOrder
 from msa_desktop.store.tracks import Scope, SortKey, TrackQuery
 from msa_desktop.tagio import _files as tag_files
 
+_AT_ONCE = 500  # tracks whose proposals are in memory together
 _MOST_REASONS = 3  # labels, and neighbours, named beside a proposal
 
 
@@ -84,20 +95,26 @@ def propose_command(paths: tuple[str, ...], every: bool, least: float | None) ->
     wanted = None if every else _tracks(app, paths)
     with telling(app.events):
         report = app.tagging.propose(wanted, least=least, cancel=cancel_on_signal())
-    ids = app.proposals.ids().tolist() if wanted is None else wanted
-    found = app.proposals.get_many(ids)
-    lines = [line for group in found for line in _proposal_lines(group)]
-    lines.append(f"{report.proposals} proposals for {report.tracks} tracks.")
+    lines = [f"{report.proposals} proposals for {report.tracks} tracks."]
     if report.unheard:
         lines.append(f"{report.unheard} tracks were not listened to yet: msa-desktop scan")
+    elif not report.tracks:
+        lines.append("The library is empty: msa-desktop scan FOLDER")
     if report.cancelled:
         lines.append("Stopped early; what was proposed is kept.")
+    proposals = []
+    for group in _groups(app, wanted):
+        if wants_json():
+            proposals += [_review.document(group.track, made) for made in group.proposals]
+        else:
+            for line in _proposal_lines(group):
+                say(line)
     document = {
         "tracks": report.tracks,
         "made": report.proposals,
         "unheard": report.unheard,
         "cancelled": report.cancelled,
-        "proposals": [_review.document(group.track, p) for group in found for p in group.proposals],
+        "proposals": proposals,
     }
     show(document, lines)
     if report.cancelled:
@@ -130,7 +147,7 @@ def write_command(
         chosen |= {(made.track_id, made.field): made for made in app.proposals.every(least)}
     changes = app.tagging.changes(chosen.values())
     if dry_run:
-        _tell_preview(app.tagging.preview(changes))
+        _tell_preview(app.tagging.preview(changes, merge=merge))
     else:
         _write(app, changes, batch_name, merge=merge)
 
@@ -254,9 +271,20 @@ def _assignments(words: Sequence[str]) -> tuple[list[str], FieldValues]:
     if not paths or not typed:
         raise click.UsageError("Name at least one file and one FIELD=VALUE.")
     try:
-        return paths, {field: cleaned(field, values) for field, values in typed.items()}
+        fields = {field: cleaned(field, values) for field, values in typed.items()}
     except UserError as error:
         fail(str(error), USAGE)
+    for field, values in fields.items():
+        if not values and any(typed[field]):
+            raise click.UsageError(f"Nothing is left of that {field}. To remove it: {field}=")
+    return paths, fields
+
+
+def _groups(app: App, wanted: Sequence[TrackId] | None) -> Iterator[TrackProposals]:
+    """The proposals of some tracks, or of all, without having all of them in memory."""
+    ids = app.proposals.ids() if wanted is None else wanted
+    for at in range(0, len(ids), _AT_ONCE):
+        yield from app.proposals.get_many(ids[at : at + _AT_ONCE])
 
 
 def _tracks(app: App, paths: Sequence[str]) -> list[TrackId]:
@@ -283,6 +311,8 @@ def _write(app: App, changes: Sequence[Change], name: str, *, merge: bool = Fals
 
 def _tell_report(report: WriteReport, done: str) -> None:
     lines = [f"{len(report.done)} files {done}, {len(report.left_alone)} left alone."]
+    if done == "undone" and not report.done and not report.left_alone:
+        lines = ["Nothing of this batch is left to undo."]
     if report.unchanged:
         lines[0] += f" {report.unchanged} had these tags already."
     lines += [f"{display_path(path)}: {reason}" for path, reason in report.left_alone]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from msa_desktop.base.fields import Field
 from msa_desktop.base.model import LabelScore
@@ -17,12 +18,11 @@ _TRUST, _LIFT, _SCORE = 1.0, 1.0, 1.0
 and a genre label), each folder predicted from the others: of those said to be 0.8 to 0.9 sure,
 0.81 were right (scripts/bench/proposals.py)."""
 
-_MOST = {Field.GENRE: 3, Field.MOOD: 2, Field.GROUPING: 4}
 _LEAST = 0.2  # confidence below which a word is not worth a person's time at all
 _MOST_LABELS = 4
 _MOST_NEIGHBOURS = 5
-_CHILD = 0.8  # a narrower genre this nearly as sure takes the place of the broader one
-_SURE = 0.6  # a word less sure than this is no part of a summary
+_LONGEST_WORD = 60  # characters; what a file calls a longer genre is none
+SURE = 0.6  # a word less sure than this is no part of a summary
 _RIVAL = 0.5  # of the surest genre's confidence is held against genres of other families
 _NO_VOICE = "no vocals"
 _VOICES = (_NO_VOICE, "female vocals", "male vocals", "choir", "vocals")
@@ -106,17 +106,7 @@ class RulesTagger:
             genre.name: _support(genre.labels, heard) for genre in self._words.genres.values()
         }
         found = self._without_rivals(self._joined(Field.GENRE, by_labels, evidence))
-        sure = {made.value: made.confidence for made in found}
-        kept = [
-            made
-            for made in found
-            if not is_decade(made.value)
-            and not any(
-                made.value in self._words.broader(other) and sure[other] >= _CHILD * made.confidence
-                for other in sure
-            )
-        ]
-        return tuple(kept[: _MOST[Field.GENRE]])
+        return tuple(made for made in found if not is_decade(made.value))
 
     def _without_rivals(self, found: Sequence[Suggestion]) -> list[Suggestion]:
         """Makes genres less sure that have nothing in common with the surest one.
@@ -137,7 +127,7 @@ class RulesTagger:
 
     def _moods(self, heard: Mapping[str, _Heard], evidence: Evidence) -> tuple[Suggestion, ...]:
         by_labels = {mood.name: _support(mood.labels, heard) for mood in self._words.moods.values()}
-        return self._joined(Field.MOOD, by_labels, evidence)[: _MOST[Field.MOOD]]
+        return self._joined(Field.MOOD, by_labels, evidence)
 
     def _joined(
         self,
@@ -147,27 +137,19 @@ class RulesTagger:
     ) -> tuple[Suggestion, ...]:
         """What labels and neighbours say of a field's words, the surest first."""
         votes = evidence.votes.get(field, {})
-        neighbours = evidence.neighbours.get(field, ())
+        neighbours = [
+            (near, {self._words.canonical(field, value) for value in near.values})
+            for near in evidence.neighbours.get(field, ())
+        ]
         found = []
         for word in dict.fromkeys([*by_labels, *votes]):
             chance, labels = by_labels.get(word, (0.0, ()))
             vote = votes.get(word, 0.0)
             sure = _agreed([chance, vote])
             if sure >= _LEAST:
-                near = self._of(field, word, neighbours) if vote >= _LEAST else ()
+                near = _of(word, neighbours) if vote >= _LEAST else ()
                 found.append(Suggestion(word, sure, labels[:_MOST_LABELS], near))
         return tuple(sorted(found, key=lambda made: (-made.confidence, made.value)))
-
-    def _of(
-        self, field: Field, word: str, neighbours: Iterable[TaggedNeighbour]
-    ) -> tuple[TaggedNeighbour, ...]:
-        """The nearest neighbours that are tagged with a word, in whatever spelling."""
-        agreeing = [
-            near
-            for near in neighbours
-            if any(self._words.canonical(field, value) == word for value in near.values)
-        ]
-        return tuple(agreeing[:_MOST_NEIGHBOURS])
 
     def _summary(
         self,
@@ -186,7 +168,7 @@ class RulesTagger:
             return None
         parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in instruments]
         parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in voices]
-        text = " ".join(map(_in_a_sentence, [*moods, _listed(genres)]))
+        text = " ".join(map(in_a_sentence, [*moods, _listed(genres)]))
         text = text[0].upper() + text[1:] + ("" if text.lower().endswith("music") else " music")
         names = [one.label.label for one in (*instruments, *voices)]
         if played := [name for name in names if name != _NO_VOICE]:
@@ -217,13 +199,17 @@ class RulesTagger:
         already (`without`) says nothing new: "atmospheric ambient music". Nor does a genre above
         another.
         """
-        said = [word for word in evidence.says.get(field, ()) if not is_decade(word)]
+        said = [
+            word
+            for word in evidence.says.get(field, ())
+            if not is_decade(word) and len(word) <= _LONGEST_WORD
+        ]
         if said:
             return [], said[:most]
         sure = [
             made
             for made in found.get(field, ())
-            if made.confidence >= _SURE and not set(made.labels[:1]) & set(without)
+            if made.confidence >= SURE and not set(made.labels[:1]) & set(without)
         ]
         above = {genre for made in sure for genre in self._words.broader(made.value)}
         kept = [made for made in sure if made.value not in above][:most]
@@ -243,6 +229,13 @@ def confidence(score: float, usual: float) -> float:
 def _log_odds(probability: float) -> float:
     kept = min(max(probability, 1e-6), 1 - 1e-6)
     return math.log(kept / (1 - kept))
+
+
+def _of(
+    word: str, neighbours: Iterable[tuple[TaggedNeighbour, Collection[str]]]
+) -> tuple[TaggedNeighbour, ...]:
+    """The nearest neighbours that are tagged with a word, each given with its tags' words."""
+    return tuple(islice((near for near, said in neighbours if word in said), _MOST_NEIGHBOURS))
 
 
 def _support(
@@ -279,7 +272,7 @@ def _agreed(chances: Sequence[float]) -> float:
 
 def _sure(heard: Mapping[str, _Heard], names: Iterable[str]) -> list[_Heard]:
     """Those of some labels that are sure enough to be stated, the surest first."""
-    found = [heard[name] for name in names if name in heard and heard[name].chance >= _SURE]
+    found = [heard[name] for name in names if name in heard and heard[name].chance >= SURE]
     return sorted(found, key=lambda one: -one.chance)
 
 
@@ -288,7 +281,7 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def _in_a_sentence(name: str) -> str:
+def in_a_sentence(name: str) -> str:
     """A genre or mood without its capitals, but for abbreviations and proper names."""
     return " ".join(
         word if word.isupper() or word in _PROPER else word.lower() for word in name.split()
@@ -304,4 +297,4 @@ def _groupings(heard: Mapping[str, _Heard]) -> tuple[Suggestion, ...]:
         for name in (*_VOICES, *_INSTRUMENTS)
         if name in heard and heard[name].chance >= _LEAST
     ]
-    return tuple(sorted(found, key=lambda made: -made.confidence)[: _MOST[Field.GROUPING]])
+    return tuple(sorted(found, key=lambda made: -made.confidence))

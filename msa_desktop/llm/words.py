@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msa_desktop.base.fields import Field
-from msa_desktop.base.text import fold
+from msa_desktop.base.text import spelling
 
-_JOINING = frozenset({"and", "n", "y", "und", "et"})
-_PART = re.compile(r"\w+")
 _DECADE = re.compile(r"(19|20)?\d0\W?s")
 
 
@@ -78,18 +76,6 @@ class Words:
         if any(genre is None or genre.mixes for genre in both):
             return True
         return bool({one, *self.broader(one)} & {other, *self.broader(other)})
-
-
-def spelling(text: str) -> str:
-    """What all spellings of a word have in common.
-
-    Case, accents, blanks, punctuation, "and" and a trailing "music" do not count: "Hip-Hop",
-    "hip hop" and "HipHop" are one word, and so are "Drum & Bass" and "drum and bass".
-    """
-    parts = [part for part in _PART.findall(fold(text)) if part not in _JOINING]
-    if len(parts) > 1 and parts[-1] == "music":
-        parts.pop()
-    return "".join(parts)
 
 
 def is_decade(text: str) -> bool:

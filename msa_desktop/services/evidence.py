@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from msa_desktop.base.fields import Field, FieldValues
-from msa_desktop.base.model import Tags, Track, TrackId
+from msa_desktop.audio import metadata
+from msa_desktop.base.fields import Field
+from msa_desktop.base.model import Track, TrackId
 from msa_desktop.base.proposals import TaggedNeighbour
 from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm.neighbours import Predictions, TaggedLibrary
 from msa_desktop.llm.words import Words, is_decade
 from msa_desktop.services.intake import EncoderFacts
+from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import TrackReader
 
 _LEAST_VOTE = 0.05  # a word less likely than this is not worth carrying along
@@ -55,32 +57,44 @@ class EvidenceReader:
 
     Args:
         reader: The library's tracks.
+        proposals: What the program proposed and wrote.
         encoder: The encoder whose vectors say what is near.
         vocabulary: The words for what is heard.
         words: The words of files, to join their spellings.
     """
 
     def __init__(
-        self, reader: TrackReader, encoder: EncoderFacts, vocabulary: Vocabulary, words: Words
+        self,
+        reader: TrackReader,
+        proposals: ProposalReader,
+        encoder: EncoderFacts,
+        vocabulary: Vocabulary,
+        words: Words,
     ) -> None:
         self._reader = reader
+        self._proposals = proposals
         self._encoder = encoder
         self._vocabulary = vocabulary
         self._words = words
 
-    def surroundings(self) -> Surroundings:
-        """Learns from every tagged track of the library.
+    def surroundings(self, fields: Collection[Field]) -> Surroundings:
+        """Learns from the library's tagged tracks, but not from what the program itself wrote.
 
         What plays in a track is heard in itself, so neighbours are asked for genre and mood alone.
+
+        Args:
+            fields: Those to be proposed.
         """
         tagged = self._reader.tagged()
         said = {
             Field.GENRE: {track.id: track.genre for track in tagged if track.genre},
             Field.MOOD: {track.id: track.mood for track in tagged if track.mood},
         }
-        albums = {track.id: track.album for track in tagged if track.album}
+        albums = {track.id: track.album for track in tagged}
         found = {}
-        for field, values in said.items():
+        for field in said.keys() & set(fields):
+            own = self._proposals.own(field)
+            values = {i: words for i, words in said[field].items() if own.get(i) != words}
             vectors = self._reader.vectors(values, self._encoder.id, self._encoder.version)
             if len(vectors.ids):
                 ids = tuple(map(TrackId, vectors.ids.tolist()))
@@ -92,17 +106,35 @@ class EvidenceReader:
                 )
         return found
 
-    def of(self, tracks: Sequence[Track], around: Surroundings) -> dict[TrackId, Evidence]:
-        """The evidence on each of some analysed tracks."""
+    def of(
+        self, tracks: Sequence[Track], around: Surroundings, filled: Collection[Field] = ()
+    ) -> dict[TrackId, Evidence]:
+        """The evidence on each of some analysed tracks.
+
+        Args:
+            tracks: The tracks.
+            around: What their neighbours are looked for in.
+            filled: Fields for which the neighbours of a track that has a value are not wanted.
+        """
         ids = [track.id for track in tracks]
         heard = self._reader.labels_many(ids)
-        near = self._neighbours(ids, around)
+        says = {track.id: metadata.to_fields(track.tags) for track in tracks}
+        near = {
+            field: self._neighbours(
+                [i for i in ids if field not in filled or field not in says[i]], tagged
+            )
+            for field, tagged in around.items()
+        }
         return {
             track.id: Evidence(
                 tuple(self._vocabulary.merged(heard.get(track.id, {}))),
-                {field: told[track.id].neighbours for field, told in near.items()},
-                {field: told[track.id].votes for field, told in near.items()},
-                _said(track.tags),
+                {
+                    field: told[track.id].neighbours
+                    for field, told in near.items()
+                    if track.id in told
+                },
+                {field: told[track.id].votes for field, told in near.items() if track.id in told},
+                says[track.id],
             )
             for track in tracks
         }
@@ -111,19 +143,16 @@ class EvidenceReader:
         """A track's words for the vote: spellings joined, and no decades."""
         return frozenset(self._words.canonical(field, v) for v in values if not is_decade(v))
 
-    def _neighbours(
-        self, ids: Sequence[TrackId], around: Surroundings
-    ) -> dict[Field, dict[TrackId, _Told]]:
-        """What the neighbours say, by field and track; of a track without a vector, nothing."""
+    def _neighbours(self, ids: Sequence[TrackId], tagged: _Tagged) -> dict[TrackId, _Told]:
+        """What the neighbours of each track say; one without a vector is left out."""
         vectors = self._reader.vectors(ids, self._encoder.id, self._encoder.version)
         asked = [TrackId(i) for i in vectors.ids.tolist()]
+        if not asked:
+            return {}
         own = self._reader.albums(asked)
-        found = {}
-        for field, tagged in around.items() if asked else ():
-            said = tagged.library.predict(vectors.values, _groups(asked, own))
-            silent = dict.fromkeys(ids, _Told((), {}))
-            found[field] = silent | self._told(asked, tagged, said)
-        return found
+        return self._told(
+            asked, tagged, tagged.library.predict(vectors.values, _groups(asked, own))
+        )
 
     def _told(
         self, asked: Sequence[TrackId], tagged: _Tagged, said: Predictions
@@ -163,24 +192,5 @@ def _votes(tagged: _Tagged, said: Predictions, query: int) -> dict[str, float]:
 
 
 def _groups(ids: Sequence[TrackId], albums: Mapping[TrackId, str]) -> list[int]:
-    """A number for each track's album, the same whenever it is asked; its own where it has none.
-
-    A track is in its own group at least, so it is never its own neighbour.
-    """
-    return [
-        zlib.crc32(albums[track_id].encode()) if track_id in albums else (1 << 32) + track_id
-        for track_id in ids
-    ]
-
-
-def _said(tags: Tags) -> FieldValues:
-    """What the library knows that a file says, of the fields that are proposed."""
-    values = {
-        Field.GENRE: tags.genre,
-        Field.MOOD: tags.mood,
-        Field.BPM: (tags.bpm,),
-        Field.KEY: (tags.key,),
-        Field.GROUPING: tags.grouping,
-        Field.SUMMARY: (tags.summary,),
-    }
-    return {field: said for field, said in values.items() if any(said)}
+    """A number for each track's album, the same whenever it is asked."""
+    return [zlib.crc32(albums[track_id].encode()) for track_id in ids]

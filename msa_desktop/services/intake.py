@@ -13,7 +13,7 @@ from msa_desktop.analysis.worker import Outcome, Task, Work
 from msa_desktop.base.events import EventBus, PeaksReady, TracksChanged
 from msa_desktop.base.model import Reading, TrackId, TrackState, display_path
 from msa_desktop.services.progress import ProgressCounter
-from msa_desktop.store import sounds, writes
+from msa_desktop.store import proposals, sounds, writes
 from msa_desktop.store.writer import Writer
 
 _log = logging.getLogger(__name__)
@@ -220,6 +220,7 @@ class Intake:
     ) -> None:
         track_id = task.track_id
         state = writes.store_reading(connection, track_id, reading)
+        proposals.look_again(connection, track_id)
         following.end(track_id)
         with self._lock:
             again = track_id in self._again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,9 +11,17 @@ from msa_desktop.base.fields import FACTS, Field, cleaned
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.proposals import Policy, Proposal, Suggestion
 from msa_desktop.base.settings import Settings
-from msa_desktop.base.text import fold
+from msa_desktop.base.text import spelling
 from msa_desktop.llm.words import Words
 from msa_desktop.store.proposals import ANY_WORD
+
+_MOST = {Field.GENRE: 3, Field.MOOD: 2, Field.GROUPING: 4}
+"""Values proposed at most; of other fields one."""
+
+_NARROWER = 0.8
+"""A narrower genre this nearly as sure takes the place of the broader one."""
+
+_log = logging.getLogger(__name__)
 
 _WORDS_OF = (Field.GENRE, Field.MOOD)
 """The fields that the person's own vocabulary speaks of."""
@@ -25,9 +34,9 @@ class Rules:
     Attributes:
         policies: By field; a field without one is never proposed.
         least: The confidence below which nothing is proposed.
-        allowed: Folded words; empty: all.
-        denied: Folded words.
-        renamed: The person's word by the folded word of the program.
+        allowed: Words, as `base.text.spelling` has them; empty: all.
+        denied: The same.
+        renamed: The person's word by the spelling of the program's.
     """
 
     policies: Mapping[Field, Policy]
@@ -55,8 +64,6 @@ def rules(settings: Settings, words: Words, least: float | None = None) -> Rules
         {
             Field.GENRE: settings.genre_policy,
             Field.MOOD: settings.mood_policy,
-            Field.BPM: settings.bpm_policy,
-            Field.KEY: settings.key_policy,
             Field.GROUPING: settings.grouping_policy,
             Field.SUMMARY: settings.summary_policy,
         },
@@ -88,7 +95,7 @@ def propose(
         by: The person's rules.
         words: The vocabulary, to tell spellings of one word.
         tagger: Who suggests.
-        rejected: Folded words that the person rejected for this track.
+        rejected: Fields and spellings of words that the person rejected for this track.
     """
     policy = by.policies.get(field, Policy.NEVER)
     many = FACTS[field].many
@@ -96,43 +103,81 @@ def propose(
         return None
     if current and (policy is Policy.FILL or (policy is Policy.ADD and not many)):
         return None
-    taken = {fold(words.canonical(field, value)) for value in current}
-    seen = set() if policy is Policy.REPLACE else set(taken)
+    taken = {_key(words, field, _mine(field, value, by)) for value in current}
+    seen = taken | _above(words, field, current) if policy is Policy.ADD else set()
     kept: list[Suggestion] = []
     for made in suggestions:
-        suggestion = _allowed(field, made, by)
-        if suggestion is None or (field, fold(suggestion.value)) in rejected:
+        suggestion = _allowed(field, made, by, rejected)
+        if suggestion is None:
             continue
-        key = fold(words.canonical(field, suggestion.value))
+        key = _key(words, field, suggestion.value)
         if key not in seen:
             seen.add(key)
             kept.append(suggestion)
-    kept = kept if many else kept[:1]
-    if not kept or (policy is Policy.REPLACE and seen <= taken):
-        return None
+    kept = _narrowed(kept, words)[: _MOST.get(field, 1)]
     new = tuple(suggestion.value for suggestion in kept)
-    values = (*current, *new) if policy is Policy.ADD else new
-    return Proposal(track_id, field, current, cleaned(field, values), tuple(kept), tagger)
-
-
-def _allowed(field: Field, suggestion: Suggestion, by: Rules) -> Suggestion | None:
-    """The suggestion in the person's own word, or None where it is not wanted."""
-    if suggestion.confidence < by.least:
+    if not kept or (policy is Policy.REPLACE and {_key(words, field, v) for v in new} <= taken):
         return None
-    if field not in _WORDS_OF:
-        return suggestion
-    word = fold(suggestion.value)
-    mine = by.renamed.get(word, suggestion.value)
-    names = {word, fold(mine)}
-    if names & by.denied or (by.allowed and not names & by.allowed):
+    try:
+        new = cleaned(field, new)
+    except UserError as error:
+        # Only a file's own words can be so odd, by way of a neighbour or of the summary.
+        _log.info("a proposal was dropped: %s", error)
+        return None
+    if not new:
+        return None
+    values = (*current, *new) if policy is Policy.ADD else new
+    return Proposal(track_id, field, current, values, tuple(kept), tagger)
+
+
+def _allowed(
+    field: Field, suggestion: Suggestion, by: Rules, rejected: Collection[tuple[Field, str]]
+) -> Suggestion | None:
+    """The suggestion in the person's own word, or None where it is not wanted."""
+    mine = _mine(field, suggestion.value, by)
+    names = {spelling(suggestion.value), spelling(mine)}
+    if suggestion.confidence < by.least or any((field, name) in rejected for name in names):
+        return None
+    if field in _WORDS_OF and (names & by.denied or (by.allowed and not names & by.allowed)):
         return None
     return replace(suggestion, value=mine)
 
 
+def _narrowed(kept: Sequence[Suggestion], words: Words) -> list[Suggestion]:
+    """The suggestions without the genres that lie above another one nearly as sure."""
+    sure = {made.value: made.confidence for made in kept}
+    return [
+        made
+        for made in kept
+        if not any(
+            made.value in words.broader(other) and sure[other] >= _NARROWER * made.confidence
+            for other in sure
+        )
+    ]
+
+
+def _above(words: Words, field: Field, current: Sequence[str]) -> set[str]:
+    """The genres above those a file has: "Death Metal" says that it is metal."""
+    if field is not Field.GENRE:
+        return set()
+    names = (words.canonical(field, value) for value in current)
+    return {spelling(broad) for name in names for broad in words.broader(name)}
+
+
+def _mine(field: Field, value: str, by: Rules) -> str:
+    """The person's word for a word."""
+    return by.renamed.get(spelling(value), value) if field in _WORDS_OF else value
+
+
+def _key(words: Words, field: Field, value: str) -> str:
+    """What all spellings and names of one word have in common."""
+    return spelling(words.canonical(field, value))
+
+
 def _keys(words: Words, given: Collection[str]) -> frozenset[str]:
-    """The folded words, and what the vocabulary calls them: "hip hop" also means "Hip-Hop"."""
+    """Spellings of words, and of what the vocabulary calls them: "rap" also means "Hip-Hop"."""
     return frozenset(
-        fold(name)
+        spelling(name)
         for word in given
         for name in (word, *(words.canonical(field, word) for field in _WORDS_OF))
     )

@@ -88,11 +88,11 @@ class Crew:
         work: What the work is called.
         total: How many files there are.
         events: Where progress is told.
-        cancel: Ends the work between two groups.
+        cancel: Each ends the work between two groups.
     """
 
     def __init__(
-        self, work: TagWork, total: int, events: EventBus, cancel: CancelToken | None
+        self, work: TagWork, total: int, events: EventBus, *cancel: CancelToken | None
     ) -> None:
         self._work = work
         self._total = total
@@ -102,6 +102,7 @@ class Crew:
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="tags-write")
         self._lock = threading.Lock()
         self._done = 0
+        self._begun = 0
         self._told_at = 0.0
         self.cancelled = False
 
@@ -124,7 +125,7 @@ class Crew:
         """
         ahead = self._plan(plan, items[:_GROUP])
         for start in range(0, len(items), _GROUP):
-            if self._cancel is not None and self._cancel.cancelled:
+            if any(token is not None and token.cancelled for token in self._cancel):
                 self.cancelled = True
                 return
             if tally.stopped:
@@ -132,8 +133,13 @@ class Crew:
                 return
             group, plans = items[start : start + _GROUP], list(ahead)
             ahead = self._plan(plan, items[start + _GROUP : start + 2 * _GROUP])
+            self._begun += len(group)
             yield group, plans
             self._done += len(group)
+
+    def for_all(self, amount: int) -> int:
+        """What all files come to if the rest is like those begun so far, which come to `amount`."""
+        return amount * self._total // self._begun
 
     def _plan(self, plan: Callable[[F], R], items: Iterable[F]) -> Iterator[R | UserError]:
         return self._planners.map(partial(self._one, plan), items)

@@ -25,12 +25,12 @@ from msa_desktop.base.model import FileStamp
 from msa_desktop.base.settings import Settings
 from msa_desktop.services import tag_recovery
 from msa_desktop.services.tag_crew import Crew, Tally
-from msa_desktop.services.tag_recovery import Find, OnWritten, Recovery, Written
+from msa_desktop.services.tag_recovery import Find, OnWritten, Recovery, TrackOf, Written
 from msa_desktop.store.journal import Entry, Journal, Original
 from msa_desktop.tagio import safe_write
-from msa_desktop.tagio.safe_write import Planned, Restored
+from msa_desktop.tagio.safe_write import Former, Planned, Restored
 
-__all__ = ["Find", "OnWritten", "Recovery", "TagWriting", "Written"]
+__all__ = ["Find", "OnWritten", "Recovery", "TagWriting", "TrackOf", "Written"]
 
 F = TypeVar("F", Change, HistoryFile)
 P = TypeVar("P", Planned, Restored)
@@ -48,6 +48,7 @@ class TagWriting:
         events: Where progress and changes are told.
         on_written: Told of files that are different now, group by group.
         find: Says where a file of the history is now, if it was moved.
+        track_of: Says which track a file is.
     """
 
     def __init__(
@@ -57,13 +58,25 @@ class TagWriting:
         events: EventBus,
         on_written: OnWritten,
         find: Find = lambda _file: None,
+        track_of: TrackOf = lambda _path: None,
     ) -> None:
         self._journal = journal
         self._settings = settings
         self._events = events
         self._on_written = on_written
         self._find = find
-        self._turn = threading.Lock()
+        self._track_of = track_of
+        self._turn = threading.RLock()
+        self._closing = CancelToken()
+
+    def close(self) -> None:
+        """Ends the work under way, with the files that are being written; nothing begins any more.
+
+        To be called before the journal, and what `on_written` needs, are closed.
+        """
+        self._closing.cancel()
+        with self._turn:
+            pass
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -119,12 +132,15 @@ class TagWriting:
             safe_write.plan, separate_hard_links=settings.separate_hard_links, merge=merge
         )
         tally = Tally()
-        wanted = _one_a_file(changes, tally)
-        with self._turn, Crew(work, len(wanted), self._events, cancel) as crew:
+        wanted = _one_a_file(map(self._with_track, changes), tally)
+        with self._turn, Crew(work, len(wanted), self._events, cancel, self._closing) as crew:
             self._recover()
             try:
                 for group, found in crew.groups(plan, wanted, tally):
                     plans = _feasible(group, found, tally)
+                    for change, planned in plans:
+                        if planned.left_out:
+                            tally.refused.append((change, _left_out(change, planned)))
                     ready = [(change, planned) for change, planned in plans if planned.frames]
                     tally.unchanged += len(plans) - len(ready)
                     if ready:
@@ -143,17 +159,23 @@ class TagWriting:
     ) -> None:
         changes, plans = zip(*ready, strict=True)
         try:
-            ids = self._announce([_entry(*pair) for pair in ready], name, settings, tally)
+            ids = self._announce(crew, [_entry(*pair) for pair in ready], name, settings, tally)
         except UserError as error:
             tally.stop(error, changes)
             return
         outcomes = self._carry_out(crew, plans, settings)
+        # In this order: what the library was not told of, `recover` must still find.
+        self._tell(changes, [change.fields for change in changes], outcomes, tally)
         with self._settling(tally):
             self._journal.settle(*_by_outcome(ids, outcomes))
-        self._tell(changes, outcomes, tally)
 
     def _announce(
-        self, entries: Sequence[Entry], name: str, settings: Settings, tally: Tally
+        self,
+        crew: Crew,
+        entries: Sequence[Entry],
+        name: str,
+        settings: Settings,
+        tally: Tally,
     ) -> list[int]:
         """Stores in the journal what is about to be done; returns the files' ids.
 
@@ -161,12 +183,15 @@ class TagWriting:
             UserError: It cannot be stored: nothing may be done.
         """
         limit = settings.history_megabytes * 10**6
-        incoming = sum(len(entry.original.delta) for entry in entries)
-        if tally.size + incoming > limit:
+        incoming = sum(entry.size for entry in entries)
+        whole = crew.for_all(tally.size + incoming)
+        # No older batch is let go for one that cannot be kept whole, and none is begun.
+        costs = tally.batch_id is None or self._journal.size() + incoming > limit
+        if tally.size + incoming > limit or (costs and whole > limit):
             raise UserError(
-                f"Undoing this batch would take more than the {settings.history_megabytes} MB "
-                'that the history may have. Raise "Room for undo" in the settings, or write fewer '
-                "files at once."
+                f"Undoing this batch would take some {whole / 1e6:.0f} MB, more than the "
+                f'{settings.history_megabytes} MB that the history may have. Raise "Room for undo" '
+                "in the settings, or write fewer files at once."
             )
         self._let_go(self._journal.trim(limit - incoming, tally.batch_id), tally)
         if tally.batch_id is None:
@@ -217,15 +242,29 @@ class TagWriting:
             self._events.publish(Notice(str(error), is_error=True))
             tally.stopped = str(error)
 
-    def _tell(self, items: Sequence[F], outcomes: Sequence[_Outcome], tally: Tally) -> None:
+    def _tell(
+        self,
+        items: Sequence[F],
+        fields: Sequence[FieldValues],
+        outcomes: Sequence[_Outcome],
+        tally: Tally,
+    ) -> None:
+        """Notes how it came out, and tells the library.
+
+        Args:
+            items: The files.
+            fields: The tags of each that were to change.
+            outcomes: As in `_carry_out`.
+            tally: Where it is noted.
+        """
         news: list[Written] = []
-        for item, outcome in zip(items, outcomes, strict=True):
+        for item, changed, outcome in zip(items, fields, outcomes, strict=True):
             if isinstance(outcome, UserError):
                 tally.failed.append((item, str(outcome)))
             else:
                 stamp, tags = outcome
                 tally.done.append(stamp)
-                news.append((item.track_id, stamp, tags))
+                news.append((item.track_id, stamp, {**dict.fromkeys(changed, ()), **tags}))
         self._tell_library(news)
 
     def _tell_library(self, news: Sequence[Written]) -> None:
@@ -275,27 +314,37 @@ class TagWriting:
         Raises:
             UserError: There is no such batch, or the journal cannot be read or written.
         """
-        batch = self._journal.batch(batch_id)
-        chosen = None if file_ids is None else frozenset(file_ids)
-        files = [
-            file
-            for file in reversed(self._journal.files(batch_id))
-            if file.state is FileState.WRITTEN and (chosen is None or file.id in chosen)
-        ]
-        if fields_only:
+        with self._turn:
+            if self._closing.cancelled:
+                return Tally().report(cancelled=True)
+            batch = self._journal.batch(batch_id)
+            self._recover()
+            files = [
+                file
+                for file in reversed(self._journal.files(batch_id))
+                if file.state is FileState.WRITTEN and (file_ids is None or file.id in file_ids)
+            ]
+            if not fields_only:
+                return self._undo(batch_id, files, cancel)
             changes = [
-                Change(self._path_of(file), file.before, track_id=file.track_id) for file in files
+                Former(self._path_of(file), file.before, track_id=file.track_id, sound=file.sound)
+                for file in files
             ]
             return self._write(changes, f"Undo of {batch.name}", TagWork.UNDO, cancel=cancel)
+
+    def _undo(
+        self, batch_id: int, files: Sequence[HistoryFile], cancel: CancelToken | None
+    ) -> WriteReport:
         settings = self._settings()
         tally = Tally(batch_id)
         plan = partial(self._plan_undo, separate=settings.separate_hard_links)
-        with self._turn, Crew(TagWork.UNDO, len(files), self._events, cancel) as crew:
-            self._recover()
+        with Crew(TagWork.UNDO, len(files), self._events, cancel, self._closing) as crew:
             try:
                 for group, found in crew.groups(plan, files, tally):
                     self._undo_group(crew, group, found, settings, tally)
             finally:
+                with self._settling(tally):
+                    self._journal.shrink()
                 self._events.publish(HistoryChanged())
         return tally.report(cancelled=crew.cancelled)
 
@@ -316,9 +365,10 @@ class TagWriting:
         outcomes = self._carry_out(crew, [laid for _, laid in ready], settings)
         undone, failed = _by_outcome([file.id for file, _ in ready], outcomes)
         _, refused = _by_outcome([file.id for file in group], found)
+        tried = [file for file, _ in ready]
+        self._tell(tried, [file.before for file in tried], outcomes, tally)
         with self._settling(tally):
             self._journal.settle_undo(undone, refused | failed)
-        self._tell([file for file, _ in ready], outcomes, tally)
 
     def _plan_undo(self, file: HistoryFile, *, separate: bool) -> Restored:
         again = self._journal.written_again(file)
@@ -343,6 +393,12 @@ class TagWriting:
     def _path_of(self, file: HistoryFile) -> str:
         return self._find(file) or file.path
 
+    def _with_track(self, change: Change) -> Change:
+        """The change with its track: a file that moves later is then found again."""
+        if change.track_id is not None:
+            return change
+        return replace(change, track_id=self._track_of(change.path))
+
     # -- the history -----------------------------------------------------------------------------
 
     def recover(self) -> Recovery:
@@ -356,6 +412,8 @@ class TagWriting:
 
     def _recover(self) -> Recovery:
         """Before each work too: an earlier one may have ended with a journal that was full."""
+        if self._closing.cancelled:
+            return Recovery()
         found = tag_recovery.recover(self._journal, self._find, self._tell_library)
         if found:
             self._events.publish(Notice(str(found)))
@@ -398,6 +456,7 @@ def _one_a_file(changes: Iterable[Change], tally: Tally) -> list[Change]:
                 first,
                 fields={**first.fields, **change.fields},
                 expected={**(change.expected or {}), **(first.expected or {})} or None,
+                track_id=change.track_id if first.track_id is None else first.track_id,
             )
     return list(joined.values())
 
@@ -426,4 +485,13 @@ def _by_outcome(
 
 def _entry(change: Change, plan: Planned) -> Entry:
     original = Original(plan.sha256, plan.found.st_mtime_ns, plan.delta)
-    return Entry(change.path, change.track_id, plan.before, plan.after, plan.copy, original)
+    return Entry(
+        change.path, change.track_id, plan.before, plan.after, plan.copy, original, plan.sound
+    )
+
+
+def _left_out(change: Change, plan: Planned) -> str:
+    told = [
+        f'{FACTS[field].title} ("{", ".join(change.fields[field])}")' for field in plan.left_out
+    ]
+    return f"The file's format cannot hold this any more: {'; '.join(told)}."

@@ -17,11 +17,11 @@ from msa_desktop.base.events import (
     TagProgress,
     TagWork,
 )
-from msa_desktop.base.fields import Field, FieldValues, cleaned
+from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
 from msa_desktop.base.history import Batch, Change, HistoryFile, Preview, WriteReport
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import TrackId, TrackState, display_path
-from msa_desktop.base.proposals import Decision, Proposal
+from msa_desktop.base.proposals import Decision, Policy, Proposal
 from msa_desktop.base.settings import Settings
 from msa_desktop.llm._base import Tagger
 from msa_desktop.llm.words import Words
@@ -121,7 +121,8 @@ class Tagging:
         )
         seen = made = unheard = 0
         with self._alone(TagWork.PROPOSE, len(wanted)) as tell:
-            around = self._evidence.surroundings()
+            asked = [field for field, kind in by.policies.items() if kind is not Policy.NEVER]
+            around = self._evidence.surroundings(asked)
             for at in range(0, len(wanted), _AT_ONCE):
                 if cancel.cancelled:
                     break
@@ -133,7 +134,7 @@ class Tagging:
                 made += len(found)
                 unheard += len(some) - len(heard)
                 tell(at + len(some))
-        return ProposeReport(seen, made, 0 if ids is None else unheard, cancel.cancelled)
+        return ProposeReport(seen, made, unheard, cancel.cancelled)
 
     def _propose_some(
         self, ids: Sequence[TrackId], around: Surroundings, by: policy.Rules
@@ -141,7 +142,8 @@ class Tagging:
         """Proposals for some tracks, and which of them were heard at all."""
         tracks = [t for t in self._reader.get_many(ids) if t.state is TrackState.ANALYSED]
         rejected = self.proposals.rejected(track.id for track in tracks)
-        evidence = self._evidence.of(tracks, around)
+        filled = [field for field, kind in by.policies.items() if kind is Policy.FILL]
+        evidence = self._evidence.of(tracks, around, filled)
         found = []
         for track in tracks:
             said = evidence[track.id].says
@@ -228,12 +230,21 @@ class Tagging:
             UserError: The values are none of this field, or nothing is proposed for it.
         """
         kept = cleaned(field, values)
+        if not kept:
+            raise UserError("Type at least one value, or reject the proposal.")
         found = self.proposals.get_many([track_id])
         made = next((p for group in found for p in group.proposals if p.field is field), None)
         if made is None:
             raise UserError("This proposal is no longer there.")
         mine = replace(made, values=kept, decision=Decision.ACCEPTED, edited=True)
-        self._writer.run(partial(rows.store, proposal=mine))
+        removed = [one.value for one in made.suggestions if one.value not in kept]
+
+        def change(conn: sqlite3.Connection) -> None:
+            rows.store(conn, mine)
+            if FACTS[field].many:
+                rows.refuse_words(conn, track_id, field, removed)
+
+        self._writer.run(change)
         self._events.publish(ProposalsChanged(frozenset([track_id])))
 
     def put(self, proposals: Sequence[Proposal]) -> None:
@@ -277,15 +288,21 @@ class Tagging:
         return [Change(t.path, values, track_id=t.id) for t in self._reader.get_many(ids)]
 
     def preview(
-        self, changes: Sequence[Change] | None = None, cancel: CancelToken | None = None
+        self,
+        changes: Sequence[Change] | None = None,
+        cancel: CancelToken | None = None,
+        *,
+        merge: bool = False,
     ) -> list[Preview]:
         """What a write would do, frame by frame; nothing is touched.
 
         Args:
             changes: Which; None for all accepted proposals.
             cancel: Ends it early: `Cancelled` is raised.
+            merge: As for `write`.
         """
-        return self._writing.preview(self.changes() if changes is None else changes, cancel)
+        wanted = self.changes() if changes is None else changes
+        return self._writing.preview(wanted, cancel, merge=merge)
 
     def write(
         self,
@@ -315,13 +332,13 @@ class Tagging:
     def _drop_said(self, changes: Iterable[Change], left_alone: Collection[str]) -> None:
         """Forgets the proposals of files that say all of it now, or said it already."""
         done = [
-            (change.track_id, field)
+            (change.track_id, field, values)
             for change in changes
             if change.track_id is not None and change.path not in left_alone
-            for field in change.fields
+            for field, values in change.fields.items()
         ]
         self._writer.run(partial(rows.drop, done=done))
-        self._events.publish(ProposalsChanged(frozenset(TrackId(track_id) for track_id, _ in done)))
+        self._events.publish(ProposalsChanged(frozenset(track_id for track_id, *_ in done)))
 
     def show(self, ids: Sequence[TrackId]) -> tuple[dict[TrackId, FieldValues], dict[TrackId, str]]:
         """The tags that the tracks' files have now.

@@ -55,6 +55,7 @@ class Entry:
 
     Attributes:
         copy: Where its copy will be made.
+        sound: What tells the file from any other, whatever its tags.
     """
 
     path: str
@@ -63,6 +64,17 @@ class Entry:
     after: FieldValues
     copy: str
     original: Original
+    sound: bytes = b""
+
+    @property
+    def values_size(self) -> int:
+        """Bytes that are kept of the values."""
+        return len(_json(self.before)) + len(_json(self.after))
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept to take it back."""
+        return len(self.original.delta) + self.values_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +95,16 @@ class Journal:
 
     Args:
         path: Its file; made, with its folder, when it is not there.
+        library: Whose tracks are meant (`TrackReader.library_id`). Those of any other library are
+            no tracks: the history outlives the library.
 
     Raises:
         UserError: The file is damaged, from a newer program, no history, or cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, library: int = 0) -> None:
         self.path = path
+        self._library = library
         self._lock = threading.RLock()
         with self._explained():
             try:
@@ -144,7 +159,7 @@ class Journal:
                 (printable(name), time.time()),
             )
             batch_id = int(made.lastrowid or 0)
-            return batch_id, [_insert(connection, batch_id, entry) for entry in entries]
+            return batch_id, [self._insert(connection, batch_id, entry) for entry in entries]
 
     def pending(self, batch_id: int, entries: Sequence[Entry]) -> list[int]:
         """Stores what takes writes to these files back, before anything is done to them.
@@ -153,7 +168,32 @@ class Journal:
             The files' ids, in order.
         """
         with self._change() as connection:
-            return [_insert(connection, batch_id, entry) for entry in entries]
+            return [self._insert(connection, batch_id, entry) for entry in entries]
+
+    def _insert(self, connection: sqlite3.Connection, batch_id: int, entry: Entry) -> int:
+        made = connection.execute(
+            "INSERT INTO files (batch_id, path, track_id, library, sound, state, before, after,"
+            " sha256, mtime_ns, copy, values_size, delta_size)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                batch_id,
+                os.fsencode(entry.path),
+                entry.track_id,
+                self._library,
+                entry.sound,
+                FileState.PENDING,
+                _json(entry.before),
+                _json(entry.after),
+                entry.original.sha256,
+                entry.original.mtime_ns,
+                os.fsencode(entry.copy),
+                entry.values_size,
+                len(entry.original.delta),
+            ),
+        )
+        file_id = int(made.lastrowid or 0)
+        connection.execute("INSERT INTO deltas VALUES (?, ?)", (file_id, entry.original.delta))
+        return file_id
 
     def left_alone(self, batch_id: int, files: Iterable[tuple[str, str]]) -> None:
         """Notes files that were not even tried: (path, reason)."""
@@ -237,7 +277,7 @@ class Journal:
         """Files that were being written or undone when the program ended."""
         rows = self._rows(f"{_FILES} WHERE copy IS NOT NULL ORDER BY id")
         return [
-            Unfinished(_file(row), os.fsdecode(row["copy"]), original)
+            Unfinished(self._file(row), os.fsdecode(row["copy"]), original)
             for row in rows
             if (original := self.original(row["id"])) is not None
         ]
@@ -262,17 +302,36 @@ class Journal:
     def files(self, batch_id: int) -> list[HistoryFile]:
         """A batch's files, in the order they were written; none where there is no such batch."""
         rows = self._rows(f"{_FILES} WHERE batch_id = ? ORDER BY id", batch_id)
-        return [_file(row) for row in rows]
+        return [self._file(row) for row in rows]
+
+    def _file(self, row: sqlite3.Row) -> HistoryFile:
+        return HistoryFile(
+            id=row["id"],
+            batch_id=row["batch_id"],
+            path=os.fsdecode(row["path"]),
+            track_id=row["track_id"] if row["library"] == self._library else None,
+            state=FileState(row["state"]),
+            before=_values(row["before"]),
+            after=_values(row["after"]),
+            reason=row["reason"],
+            kept=row["delta_size"] > 0,
+            sound=row["sound"] or b"",
+        )
 
     def written_again(self, file: HistoryFile) -> Batch | None:
-        """The last batch after this file's own that wrote the same file and was not undone."""
+        """The last batch after this file's own that wrote the same file and was not undone.
+
+        Files may have changed places since. So where the track of both is known, only that counts.
+        """
         row = self._row(
-            "SELECT batch_id FROM files WHERE (path = ? OR track_id = ?) AND id > ? AND state = ?"
-            " ORDER BY id DESC",
-            os.fsencode(file.path),
-            file.track_id,
-            file.id,
-            FileState.WRITTEN,
+            "SELECT batch_id FROM files WHERE id > :id AND state = :written"
+            " AND (track_id = :track AND library = :library OR path = :path"
+            " AND (:track IS NULL OR track_id IS NULL OR library <> :library)) ORDER BY id DESC",
+            id=file.id,
+            written=FileState.WRITTEN,
+            track=file.track_id,
+            library=self._library,
+            path=os.fsencode(file.path),
         )
         return self.batch(row["batch_id"]) if row is not None else None
 
@@ -280,7 +339,7 @@ class Journal:
 
     def size(self) -> int:
         """Bytes that are kept to take writes back."""
-        row = self._row("SELECT coalesce(sum(delta_size), 0) FROM files")
+        row = self._row(f"SELECT coalesce(sum({_SIZE}), 0) FROM files")  # noqa: S608
         assert row is not None  # noqa: S101 - a sum is always one row
         return int(row[0])
 
@@ -294,40 +353,43 @@ class Journal:
         Returns:
             The names of the batches that can no longer be undone to the byte.
         """
-        names: list[str] = []
         size = self.size()
         if size <= limit:
-            return names
+            return []
         at_work = {
             row[0] for row in self._rows("SELECT batch_id FROM files WHERE copy IS NOT NULL")
         }
+        batches = [
+            batch
+            for batch in map(_batch, self._rows(f"{_BATCHES} ORDER BY id"))
+            if batch.size and batch.id not in {spare, *at_work}
+        ]
+        gone: dict[int, str] = {}
         with self._change() as connection:
-            for batch in map(_batch, self._rows(f"{_BATCHES} ORDER BY id")):
-                if size > limit and batch.size and batch.id not in {spare, *at_work}:
-                    connection.execute(
-                        "DELETE FROM deltas WHERE file_id IN"
-                        " (SELECT id FROM files WHERE batch_id = ?)",
-                        (batch.id,),
-                    )
-                    connection.execute(
-                        "UPDATE files SET delta_size = 0 WHERE batch_id = ?", (batch.id,)
-                    )
-                    connection.execute("UPDATE batches SET kept = 0 WHERE id = ?", (batch.id,))
-                    names.append(batch.name)
-                    size -= batch.size
+            # First the files' bytes. Only where that is not enough the former values go, too.
+            for let_go in (_drop_deltas, _drop_batch):
+                for batch in batches:
+                    freed = let_go(connection, batch.id) if size > limit else 0
+                    if freed:
+                        size -= freed
+                        gone[batch.id] = batch.name
+        self.shrink()
+        return list(gone.values())
+
+    def shrink(self) -> None:
+        """Gives the disk back what the file has no use for any more."""
         with self._lock, self._explained():
             # As a script: it gives up a page a step, and `execute` takes only one of them.
             self._connection.executescript("PRAGMA incremental_vacuum")
-        return names
 
     # -- SQLite ----------------------------------------------------------------------------------
 
-    def _rows(self, statement: str, *parameters: object) -> list[sqlite3.Row]:
+    def _rows(self, statement: str, *parameters: object, **named: object) -> list[sqlite3.Row]:
         with self._lock, self._explained():
-            return self._connection.execute(statement, parameters).fetchall()
+            return self._connection.execute(statement, named or parameters).fetchall()
 
-    def _row(self, statement: str, *parameters: object) -> sqlite3.Row | None:
-        return next(iter(self._rows(f"{statement} LIMIT 1", *parameters)), None)
+    def _row(self, statement: str, *parameters: object, **named: object) -> sqlite3.Row | None:
+        return next(iter(self._rows(f"{statement} LIMIT 1", *parameters, **named)), None)
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -360,39 +422,23 @@ class Journal:
 
 
 _FILES = """
-    SELECT id, batch_id, path, track_id, state, reason, before, after, copy, delta_size FROM files
+    SELECT id, batch_id, path, track_id, library, sound, state, reason, before, after, copy,
+        delta_size
+    FROM files
 """
-_BATCHES = """
+# What a file that can be undone takes: the former values alone are enough to give those back.
+_SIZE = """
+    iif(state IN ('pending', 'written'), delta_size + values_size, 0)
+"""
+_BATCHES = f"""
     SELECT id, name, created_at, kept,
         (SELECT count(*) FROM files WHERE batch_id = batches.id AND state = 'written') AS written,
         (SELECT count(*) FROM files WHERE batch_id = batches.id AND state = 'undone') AS undone,
         (SELECT count(*) FROM files WHERE batch_id = batches.id AND state = 'left alone')
             AS left_alone,
-        (SELECT coalesce(sum(delta_size), 0) FROM files WHERE batch_id = batches.id) AS size
+        (SELECT coalesce(sum({_SIZE}), 0) FROM files WHERE batch_id = batches.id) AS size
     FROM batches
-"""
-
-
-def _insert(connection: sqlite3.Connection, batch_id: int, entry: Entry) -> int:
-    made = connection.execute(
-        "INSERT INTO files (batch_id, path, track_id, state, before, after, sha256, mtime_ns, copy,"
-        " delta_size) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            batch_id,
-            os.fsencode(entry.path),
-            entry.track_id,
-            FileState.PENDING,
-            _json(entry.before),
-            _json(entry.after),
-            entry.original.sha256,
-            entry.original.mtime_ns,
-            os.fsencode(entry.copy),
-            len(entry.original.delta),
-        ),
-    )
-    file_id = int(made.lastrowid or 0)
-    connection.execute("INSERT INTO deltas VALUES (?, ?)", (file_id, entry.original.delta))
-    return file_id
+"""  # noqa: S608
 
 
 def _set(connection: sqlite3.Connection, file_id: int, state: FileState, reason: str = "") -> None:
@@ -407,22 +453,30 @@ def _drop_delta(connection: sqlite3.Connection, file_id: int) -> None:
     connection.execute("UPDATE files SET delta_size = 0 WHERE id = ?", (file_id,))
 
 
+def _drop_deltas(connection: sqlite3.Connection, batch_id: int) -> int:
+    """Lets go of the bytes of a batch's files; how many."""
+    deltas = "SELECT id FROM files WHERE batch_id = ?"
+    (size,) = connection.execute(
+        "SELECT coalesce(sum(delta_size), 0) FROM files WHERE batch_id = ?", (batch_id,)
+    ).fetchone()
+    connection.execute(f"DELETE FROM deltas WHERE file_id IN ({deltas})", (batch_id,))  # noqa: S608
+    connection.execute("UPDATE files SET delta_size = 0 WHERE batch_id = ?", (batch_id,))
+    connection.execute("UPDATE batches SET kept = 0 WHERE id = ?", (batch_id,))
+    return int(size)
+
+
+def _drop_batch(connection: sqlite3.Connection, batch_id: int) -> int:
+    """Forgets a batch; how many bytes that were."""
+    (size,) = connection.execute(
+        f"SELECT coalesce(sum({_SIZE}), 0) FROM files WHERE batch_id = ?",  # noqa: S608
+        (batch_id,),
+    ).fetchone()
+    connection.execute("DELETE FROM batches WHERE id = ?", (batch_id,))
+    return int(size)
+
+
 def _batch(row: sqlite3.Row) -> Batch:
     return Batch(**{**dict(row), "kept": bool(row["kept"])})
-
-
-def _file(row: sqlite3.Row) -> HistoryFile:
-    return HistoryFile(
-        id=row["id"],
-        batch_id=row["batch_id"],
-        path=os.fsdecode(row["path"]),
-        track_id=row["track_id"],
-        state=FileState(row["state"]),
-        before=_values(row["before"]),
-        after=_values(row["after"]),
-        reason=row["reason"],
-        kept=row["delta_size"] > 0,
-    )
 
 
 def _json(values: FieldValues) -> str:

@@ -25,7 +25,9 @@ _SCHEMA_1 = (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         batch_id INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
         path BLOB NOT NULL,                 -- bytes of the path (os.fsencode), also of the copy
-        track_id INTEGER,                   -- of the library, which may have forgotten it by now
+        track_id INTEGER,                   -- which the library may have forgotten by now
+        library INTEGER NOT NULL DEFAULT 0, -- whose track it is: another one begins again at 1
+        sound BLOB,                         -- tells the file from any other (tagio._laid)
         state TEXT NOT NULL CHECK (state IN ('pending', 'written', 'undone', 'left alone')),
         reason TEXT NOT NULL DEFAULT '',
         before TEXT NOT NULL,               -- JSON: values by tag
@@ -33,10 +35,11 @@ _SCHEMA_1 = (
         sha256 BLOB,                        -- of the original
         mtime_ns INTEGER,                   -- of the original
         copy BLOB,                          -- while one may be there
+        values_size INTEGER NOT NULL DEFAULT 0, -- bytes of before and after
         delta_size INTEGER NOT NULL DEFAULT 0
     ) STRICT
     """,
-    "CREATE INDEX files_by_batch ON files (batch_id, state, delta_size)",
+    "CREATE INDEX files_by_batch ON files (batch_id, state, delta_size, values_size)",
     "CREATE INDEX files_by_path ON files (path)",
     "CREATE INDEX files_by_track ON files (track_id) WHERE track_id IS NOT NULL",
     "CREATE INDEX files_unfinished ON files (id) WHERE copy IS NOT NULL",

@@ -189,7 +189,22 @@ _SCHEMA_2 = (
         PRIMARY KEY (track_id, field)
     ) STRICT
     """,
-    # What a person rejected for a track, folded (store/text.py); "*" for every value of a field.
+    # A row holds kilobytes of evidence: what counts, orders or picks rows reads this instead.
+    "CREATE INDEX proposals_by_decision ON proposals (accepted, track_id, field, confidence)",
+    # Tells this library from one made again, whose tracks get the same ids (store/journal.py).
+    "INSERT INTO counters VALUES ('library', random() & 0x7fffffffffffffff)",
+    # What a program wrote into a file after a reading of it had begun is newer than that.
+    "ALTER TABLE tracks ADD COLUMN retagged_at REAL NOT NULL DEFAULT 0",
+    # What the program put into a file: no evidence for other tracks.
+    """
+    CREATE TABLE own_words (
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        field TEXT NOT NULL,
+        said TEXT NOT NULL,                 -- JSON: the values the file had then
+        PRIMARY KEY (track_id, field)
+    ) STRICT
+    """,
+    # What a person rejected for a track (base.text.spelling); "*" for every value of a field.
     """
     CREATE TABLE rejected_words (
         track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from msa_desktop.base.fields import FACTS, PROPOSED, Field, FieldValues, same
+from msa_desktop.base.fields import FACTS, PROPOSED, Field, same
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.proposals import (
     Decision,
@@ -21,10 +22,10 @@ from msa_desktop.base.proposals import (
     Suggestion,
     TrackProposals,
 )
-from msa_desktop.base.text import fold
+from msa_desktop.base.text import spelling
 from msa_desktop.store.db import Database, read_integers
 from msa_desktop.store.query import MATCHING_IDS_SQL
-from msa_desktop.store.schema import IN_JSON
+from msa_desktop.store.schema import IN_JSON, SEPARATOR
 from msa_desktop.store.text import match_expression
 from msa_desktop.store.tracks import TrackReader
 
@@ -131,7 +132,7 @@ class ProposalReader:
         return ProposalCounts(*row.fetchone())
 
     def rejected(self, ids: Iterable[int]) -> dict[int, set[tuple[Field, str]]]:
-        """What was rejected for each of these tracks: fields and folded words."""
+        """What was rejected for each of these tracks: fields and spellings (`base.text`)."""
         rows = self._db.connection().execute(
             f"SELECT track_id, field, word FROM rejected_words WHERE track_id IN {IN_JSON}",  # noqa: S608
             (json.dumps([int(track_id) for track_id in ids]),),
@@ -140,6 +141,16 @@ class ProposalReader:
         for track_id, field, word in rows:
             found.setdefault(track_id, set()).add((Field(field), word))
         return found
+
+    def own(self, field: Field) -> dict[int, tuple[str, ...]]:
+        """What the program itself put into files, by track, unseen by the person or approved.
+
+        No evidence for anything else: a guess must not confirm the next.
+        """
+        rows = self._db.connection().execute(
+            "SELECT track_id, said FROM own_words WHERE field = ?", (field,)
+        )
+        return {track_id: tuple(json.loads(said)) for track_id, said in rows}
 
     def _read(self, where: str, *parameters: object) -> list[Proposal]:
         return _select(self._db.connection(), where, *parameters)
@@ -150,14 +161,19 @@ def replace_open(
 ) -> None:
     """Puts new proposals in the place of those that nobody decided on, for these tracks.
 
-    What the person accepted or edited stays as it is.
+    What the person accepted or edited stays as it is. A file may have got other tags since the
+    proposals were thought out: those are not stored.
     """
+    ids = [int(track_id) for track_id in ids]
     conn.execute(
-        f"DELETE FROM proposals WHERE accepted = 0 AND track_id IN {IN_JSON}",  # noqa: S608
-        (json.dumps([int(track_id) for track_id in ids]),),
+        "DELETE FROM proposals WHERE accepted = 0 AND edited = 0"  # noqa: S608
+        f" AND track_id IN {IN_JSON}",
+        (json.dumps(ids),),
     )
     for proposal in proposals:
         store(conn, proposal, "NOTHING")
+    for track_id in ids:
+        look_again(conn, track_id)
 
 
 def store(conn: sqlite3.Connection, proposal: Proposal, otherwise: str = "") -> None:
@@ -246,22 +262,62 @@ def restore(conn: sqlite3.Connection, proposals: Iterable[Proposal]) -> None:
         store(conn, proposal)
 
 
-def drop(conn: sqlite3.Connection, done: Iterable[tuple[int, Field]]) -> None:
-    """Forgets proposals that were written."""
-    conn.executemany("DELETE FROM proposals WHERE track_id = ? AND field = ?", done)
+def drop(conn: sqlite3.Connection, done: Iterable[tuple[int, Field, tuple[str, ...]]]) -> None:
+    """Forgets proposals that were written; one that the person changed meanwhile stays."""
+    conn.executemany(
+        "DELETE FROM proposals WHERE track_id = ? AND field = ? AND proposed = ?",
+        [(track_id, field, json.dumps(values)) for track_id, field, values in done],
+    )
 
 
-def drop_overtaken(conn: sqlite3.Connection, track_id: int, tags: FieldValues) -> None:
-    """Forgets proposals that a file's new tags have made pointless.
+def refuse_words(
+    conn: sqlite3.Connection, track_id: int, field: Field, words: Iterable[str]
+) -> None:
+    """Remembers words that the person does not want for a track."""
+    conn.executemany(
+        "INSERT OR IGNORE INTO rejected_words (track_id, field, word) VALUES (?, ?, ?)",
+        [(track_id, field, spelling(word)) for word in words],
+    )
 
-    Those are what the file says now, and those that nobody accepted and that were made for other
-    tags than it has now.
+
+def look_again(conn: sqlite3.Connection, track_id: int) -> None:
+    """Brings a track's proposals up to date with what the library knows of its file's tags.
+
+    What the file says by now is no proposal any more; where it came from here and not from the
+    person, it is remembered as the program's own (`ProposalReader.own`). One that was made for
+    other tags than the file has now is dropped, or where the person accepted it, put before them
+    once more.
     """
-    for proposal in _select(conn, "track_id = ?", track_id):
-        says = tags.get(proposal.field, ())
-        overtaken = proposal.decision is Decision.OPEN and not same(says, proposal.current)
-        if overtaken or same(says, proposal.values):
-            drop(conn, [(track_id, proposal.field)])
+    made = _select(conn, "track_id = ?", track_id)
+    says = _says(conn, track_id) if made else {}
+    for proposal in made:
+        now = says.get(proposal.field, ())
+        if same(proposal.field, now, proposal.values):
+            if not proposal.edited:
+                conn.execute(
+                    "INSERT OR REPLACE INTO own_words (track_id, field, said) VALUES (?, ?, ?)",
+                    (track_id, proposal.field, json.dumps(now)),
+                )
+            drop(conn, [(track_id, proposal.field, proposal.values)])
+        elif same(proposal.field, now, proposal.current):
+            continue
+        elif proposal.decision is Decision.ACCEPTED:
+            store(conn, replace(proposal, current=now, decision=Decision.OPEN, edited=True))
+        else:
+            drop(conn, [(track_id, proposal.field, proposal.values)])
+
+
+def _says(conn: sqlite3.Connection, track_id: int) -> dict[Field, tuple[str, ...]]:
+    """What the library knows that a track's file says, of the fields that are proposed."""
+    row = conn.execute(
+        "SELECT genre, mood, bpm, musical_key, grouping, summary FROM tracks WHERE id = ?",
+        (track_id,),
+    ).fetchone()
+    return {
+        field: tuple(text.split(SEPARATOR))
+        for field, text in zip(PROPOSED, row or (), strict=False)
+        if text
+    }
 
 
 def _words_of(proposals: Iterable[Proposal]) -> list[tuple[int, str, str]]:
@@ -273,7 +329,7 @@ def _words_of(proposals: Iterable[Proposal]) -> list[tuple[int, str, str]]:
         (proposal.track_id, str(proposal.field), word)
         for proposal in proposals
         for word in (
-            [fold(suggestion.value) for suggestion in proposal.suggestions]
+            [spelling(suggestion.value) for suggestion in proposal.suggestions]
             if FACTS[proposal.field].many
             else [ANY_WORD]
         )

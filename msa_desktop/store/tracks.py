@@ -44,6 +44,9 @@ _TRACK_SQL = """
 """
 
 
+_ALBUM = "ifnull('album ' || album_key, 'folder ' || folder_id)"
+
+
 class StoredStamp(NamedTuple):
     """What the library knows of one file, for comparison with the file system."""
 
@@ -57,11 +60,11 @@ class TaggedTrack(NamedTuple):
     """A track whose file says what kind of music it is.
 
     Attributes:
-        album: Folded album title, or None.
+        album: Its album, or where it names none, its folder: a name for comparing alone.
     """
 
     id: TrackId
-    album: str | None
+    album: str
     genre: tuple[str, ...]
     mood: tuple[str, ...]
     grouping: tuple[str, ...]
@@ -96,6 +99,10 @@ class TrackReader:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+
+    def library_id(self) -> int:
+        """Tells this library from any other, also from one that is made anew in its place."""
+        return int(self._row("SELECT value FROM counters WHERE name = 'library'")[0])
 
     def ids(self, query: TrackQuery) -> NDArray[np.int64]:
         """The ids of a list's tracks, in its order.
@@ -198,7 +205,7 @@ class TrackReader:
     def tagged(self) -> list[TaggedTrack]:
         """Every analysed track with a genre, a mood or a grouping, by id."""
         rows = self._rows(
-            "SELECT id, album_key, genre, mood, grouping FROM tracks"
+            f"SELECT id, {_ALBUM}, genre, mood, grouping FROM tracks"  # noqa: S608
             " WHERE state = ? AND genre || mood || grouping <> '' ORDER BY id",
             STATE_CODES[TrackState.ANALYSED],
         )
@@ -208,10 +215,10 @@ class TrackReader:
         ]
 
     def albums(self, ids: Iterable[int]) -> dict[TrackId, str]:
-        """The folded album title of each of these tracks that has one."""
+        """The album of each of these tracks, as in `TaggedTrack`."""
         return dict(
             self._rows(
-                f"SELECT id, album_key FROM tracks WHERE album_key IS NOT NULL AND id IN {IN_JSON}",  # noqa: S608
+                f"SELECT id, {_ALBUM} FROM tracks WHERE id IN {IN_JSON}",  # noqa: S608
                 json.dumps([int(track_id) for track_id in ids]),
             )
         )

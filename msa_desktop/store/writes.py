@@ -174,13 +174,16 @@ def store_reading(conn: sqlite3.Connection, track_id: int, reading: Reading) -> 
 
     ANALYSED where the sound is the one that was heard before: all that was heard is kept. QUEUED
     otherwise, and what was heard in another sound is dropped. None when the track was removed.
+
+    Tags that the program itself has written since the reading began (`store_retagged`) are newer,
+    and stay. Neither the file's size nor its time need tell.
     """
     old = conn.execute(
-        "SELECT name, sound_id, duration FROM tracks WHERE id = ?", (track_id,)
+        "SELECT name, sound_id, duration, retagged_at FROM tracks WHERE id = ?", (track_id,)
     ).fetchone()
     if old is None:
         return None
-    name, old_sound, old_duration = old
+    name, old_sound, old_duration, retagged_at = old
     info = reading.info
     duration = info.duration if math.isfinite(info.duration) else 0.0
     same_sound = old_sound == reading.sound_id and abs(old_duration - duration) <= _SAME_DURATION
@@ -198,7 +201,9 @@ def store_reading(conn: sqlite3.Connection, track_id: int, reading: Reading) -> 
         "channels": info.channels,
         "bit_rate": info.bit_rate,
     }
-    _set(conn, track_id, values | _tag_columns(reading.tags, os.fsdecode(name)))
+    if not reading.begun_at <= retagged_at <= time.time():  # the clock may have been set back
+        values |= _tag_columns(reading.tags, os.fsdecode(name))
+    _set(conn, track_id, values)
     _store_words(conn, track_id)
     return state
 
@@ -217,7 +222,11 @@ def store_retagged(conn: sqlite3.Connection, track_id: int, stamp: FileStamp, ta
     ).fetchone()
     if row is None:
         return
-    values: dict[str, Any] = {"size": stamp.size, "mtime_ns": stamp.mtime_ns}
+    values: dict[str, Any] = {
+        "size": stamp.size,
+        "mtime_ns": stamp.mtime_ns,
+        "retagged_at": time.time(),
+    }
     _set(conn, track_id, values | _tag_columns(tags, name))
     _store_words(conn, track_id)
 

@@ -12,7 +12,7 @@ from struct import Struct
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.base.history import FrameChange
-from msa_desktop.tagio._base import Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Keep, Piece, Source, TagError, damaged
 from msa_desktop.tagio._pieces import content, length_of
 
 NAMES: dict[Field, tuple[str, ...]] = {
@@ -265,4 +265,4 @@ def _text(raw: bytes) -> str:
 
 
 def _damaged(what: str) -> TagError:
-    return TagError(f"The APE tag at the file's end is damaged: {what}.")
+    return damaged(f"The APE tag at the file's end is damaged: {what}.")

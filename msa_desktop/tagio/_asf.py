@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from struct import pack, unpack
 from uuid import UUID
 
-from msa_desktop.tagio._base import Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Keep, Piece, Source, TagError, damaged
 from msa_desktop.tagio._pieces import length_of
 
 
@@ -314,4 +314,4 @@ def _encoded(text: str) -> bytes:
 
 
 def _damaged(what: str) -> TagError:
-    return TagError(f"The file's header is damaged: {what}.")
+    return damaged(f"The file's header is damaged: {what}.")

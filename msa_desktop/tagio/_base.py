@@ -8,6 +8,7 @@ pieces, and from the same pieces comes what gives the original bytes back.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ HEAD = 4096
 
 class TagError(UserError):
     """A file's tags could not be read or laid out. The message says why, for a person."""
+
+
+def damaged(what: str) -> TagError:
+    """What to raise for a file that is broken: what is wrong with it, and what can be done."""
+    return TagError(f"{what} Replace the file with a whole copy of it, then try again.")
 
 
 class Source:
@@ -44,12 +50,12 @@ class Source:
             OSError: The system cannot read it.
         """
         if offset < 0 or length < 0 or offset + length > self.size:
-            raise TagError("The file ends in the middle of its tags: it is cut off or damaged.")
+            raise damaged("The file ends in the middle of its tags: it is cut off or damaged.")
         parts = []
         while length:
             part = _read_at(self._handle, length, offset)
             if not part:
-                raise TagError("The file got shorter while it was read.")
+                raise TagError("The file got shorter while it was read. Try again.")
             parts.append(part)
             offset += len(part)
             length -= len(part)
@@ -72,10 +78,15 @@ def opened(path: str) -> Iterator[Source]:
     """A file to read from.
 
     Raises:
+        TagError: It is no file with bytes of its own: a pipe or a device.
         OSError: It cannot be opened.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    # O_NONBLOCK: a pipe must not keep us waiting for somebody to write into it.
+    names = ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK")
+    handle = os.open(path, os.O_RDONLY | sum(getattr(os, name, 0) for name in names))
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise TagError("This is no ordinary file: it holds no music.")
         yield Source(handle)
     finally:
         os.close(handle)

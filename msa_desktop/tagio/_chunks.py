@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from msa_desktop.tagio._base import Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Keep, Piece, Source, TagError, damaged
 from msa_desktop.tagio._pieces import length_of, merged
 
 UNKNOWN = 0xFFFFFFFF
@@ -130,12 +130,12 @@ def _number(source: Source, offset: int, big_endian: bool) -> int:
 def _long_sizes(source: Source) -> tuple[int, dict[bytes, int]]:
     """The file's size and those of its chunks that 32 bits cannot hold."""
     if source.read(12, 4) != b"ds64":
-        raise TagError("The file's sizes are missing (its ds64 chunk): it is damaged.")
+        raise damaged("The file's sizes are missing (its ds64 chunk): it is damaged.")
     length = int.from_bytes(source.read(16, 4), "little")
     raw = source.read(20, _DS64)
     entries = int.from_bytes(raw[24:], "little")
     if entries > _MOST or _DS64 + 12 * entries > length:
-        raise TagError("The file's table of sizes (its ds64 chunk) is damaged.")
+        raise damaged("The file's table of sizes (its ds64 chunk) is damaged.")
     table = source.read(20 + _DS64, 12 * entries)
     sizes = {
         table[at : at + 4]: int.from_bytes(table[at + 4 : at + 12], "little")
@@ -188,7 +188,7 @@ def walk(
             chunk = replace(chunk, padding=0 if unpadded else 1)
         yield chunk
         begin = chunk.next
-    raise TagError("The file has more parts than any music file: it is damaged.")
+    raise damaged("The file has more parts than any music file: it is damaged.")
 
 
 def _is_name(raw: bytes) -> bool:

@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from msa_desktop.base.model import display_path
 from msa_desktop.tagio._base import Keep, Piece, TagError
-from msa_desktop.tagio._delta import CHUNK, length_of
+from msa_desktop.tagio._delta import CHUNK
+from msa_desktop.tagio._pieces import length_of
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _SPARE = 2**20  # bytes of a disk that are left free
 _IN_USE = (32, 33)  # Windows: sharing violation, lock violation
+_SIGNS = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 _PATIENCE = (0.05, 0.1, 0.2, 0.4)  # seconds: virus scanners and indexers soon let go
 
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -82,9 +84,9 @@ def writable(path: str, separate_hard_links: bool) -> tuple[str, os.stat_result]
     real = os.path.realpath(path, strict=True)
     found = os.stat(real)
     if stat.S_ISDIR(found.st_mode):
-        raise TagError("This is a folder, not a file.")
+        raise TagError("This is a folder, not a file. Choose its files instead.")
     if not stat.S_ISREG(found.st_mode):
-        raise TagError("This is no ordinary file: it holds no music.")
+        raise TagError("This is no ordinary file: it holds no music. Choose music files.")
     folder = os.path.dirname(real)
     # Asked of the mode itself, too: root may do everything, but the person said "read-only".
     if not found.st_mode & 0o222:
@@ -107,10 +109,10 @@ def writable(path: str, separate_hard_links: bool) -> tuple[str, os.stat_result]
 
 def is_same(now: os.stat_result, then: os.stat_result) -> bool:
     """Whether nobody has replaced or written a file in between."""
-    return all(
-        getattr(now, name) == getattr(then, name)
-        for name in ("st_dev", "st_ino", "st_size", "st_mtime_ns")
-    )
+    # Size and time can be set back, the time at which the system noted the last change cannot. It
+    # also notes the loss of a hard link, such as when that was written; Windows has no such time.
+    noted = os.name != "posix" or then.st_nlink > 1 or now.st_ctime_ns == then.st_ctime_ns
+    return noted and all(getattr(now, name) == getattr(then, name) for name in _SIGNS)
 
 
 @contextmanager
@@ -138,7 +140,12 @@ def check_unchanged(real: str, found: os.stat_result) -> None:
 
 def _refuse_changed(now: os.stat_result, then: os.stat_result) -> None:
     if not is_same(now, then):
-        raise TagError("Another program has changed the file just now. Try again.")
+        raise changed_just_now()
+
+
+def changed_just_now() -> TagError:
+    """What to raise for a file that is no longer what was looked at."""
+    return TagError("Another program has changed the file just now. Try again.")
 
 
 if sys.platform == "win32":
@@ -230,7 +237,7 @@ def _copy_range(handle: int, source: int, kept: Keep) -> None:
     while offset < kept.end:
         part = os.read(source, min(CHUNK, kept.end - offset))
         if not part:
-            raise TagError("The file got shorter while it was read.")
+            raise TagError("The file got shorter while it was read. Try again.")
         _write(handle, part)
         offset += len(part)
 

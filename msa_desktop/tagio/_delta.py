@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from msa_desktop.tagio._base import Keep, Piece, Source, TagError
+from msa_desktop.tagio._pieces import length_of
 
 CHUNK = 2**18
 """Bytes read at once."""
@@ -37,11 +38,6 @@ class Changed(TagError):  # noqa: N818 - a state of the world, and the word for 
             "Another program has changed the file since it was written. To keep that and only get "
             "the former tags back, undo the fields only."
         )
-
-
-def length_of(pieces: Iterable[Piece]) -> int:
-    """Bytes that the pieces make together."""
-    return sum(piece.length if isinstance(piece, Keep) else len(piece) for piece in pieces)
 
 
 def chunks(source: Source, pieces: Iterable[Piece]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import cast
 from msa_desktop import tagio
 from msa_desktop.base import plugins
 from msa_desktop.base.fields import Field
-from msa_desktop.tagio._base import Format, Source, TagError, opened
+from msa_desktop.tagio._base import Format, Source, TagError, damaged, opened
 
 
 @cache
@@ -30,8 +30,11 @@ def format_of(source: Source, name: str) -> Format:
         if known.knows(source):
             return known
     if source.size == 0:
-        raise TagError("The file is empty.")
-    raise TagError("This is no music file whose tags the program can read and write.")
+        raise damaged("The file is empty.")
+    raise TagError(
+        "This is no music file whose tags the program can read and write. If a player plays it, "
+        "convert it to another format."
+    )
 
 
 def read(path: str) -> dict[Field, tuple[str, ...]]:

@@ -25,6 +25,7 @@ _SLOTS = {
     Field.TRACK: slice(126, 127),
     Field.GENRE: slice(127, 128),
 }
+_COMMENT = slice(97, 127)
 _ZERO = 125
 _NO_GENRE = 255
 _NUMBERS = {name.lower(): number for number, name in reversed(list(enumerate(GENRES)))}
@@ -41,6 +42,13 @@ class Id3v1:
     def end(self) -> int:
         """The first byte behind it."""
         return self.begin + SIZE
+
+    @property
+    def comment(self) -> str:
+        """What its comment says, which is none of the fields."""
+        raw = self._raw()
+        slot = raw[_COMMENT if raw[_ZERO] else slice(_COMMENT.start, _ZERO)]
+        return slot.partition(b"\0")[0].strip().decode("latin-1")
 
     def read(self) -> dict[Field, tuple[str, ...]]:
         """The fields it holds."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.base.history import FrameChange
 from msa_desktop.tagio import _id3v2_text as words
-from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError, damaged
 from msa_desktop.tagio._id3v2_tag import (
     FOOTER,
     HEADER,
@@ -53,7 +53,14 @@ def read(source: Source, tag: Id3v2) -> dict[Field, tuple[str, ...]]:
     return {field: values for field, values in found.items() if values}
 
 
-def edit(source: Source, tag: Id3v2 | None, changes: FieldValues, *, room: bool = True) -> Edit:
+def edit(
+    source: Source,
+    tag: Id3v2 | None,
+    changes: FieldValues,
+    *,
+    room: bool = True,
+    comment: str = "",
+) -> Edit:
     """Lays out an ID3v2 tag with some tags changed.
 
     Args:
@@ -61,6 +68,7 @@ def edit(source: Source, tag: Id3v2 | None, changes: FieldValues, *, room: bool 
         tag: Its ID3v2 tag; None for a new one, of version 2.4.
         changes: Values by tag; an empty tuple removes it.
         room: Whether a tag that is made, or has to grow, gets padding.
+        comment: What a new tag's comment says besides: the unnamed one, which is no field.
 
     Returns:
         What stands in the tag's place.
@@ -78,7 +86,7 @@ def edit(source: Source, tag: Id3v2 | None, changes: FieldValues, *, room: bool 
         held = [(index, text) for index, text in texts if text.place in places]
         for _, text in held:
             if text.values is None:
-                raise TagError(f"The file's frame {text.label} is encrypted or damaged.")
+                raise damaged(f"The file's frame {text.label} is encrypted or damaged.")
         before = [text for _, text in held]
         after = list(words.written(field, values, old.major))
         if _says(field, values, before, old.major):
@@ -92,6 +100,10 @@ def edit(source: Source, tag: Id3v2 | None, changes: FieldValues, *, room: bool 
             replaced[numbers[0]] = new
         else:
             added += new
+    if frames and tag is None:
+        for text in _commented(comment):
+            added += _frame(text, old, 0)
+            frames += _compared((), (text,))
     if not frames:
         return Edit((Keep(tag.begin, tag.length),) if tag else (), ())
     pieces = _laid_out(source, tag, replaced, added, room) if tag else _created(added, room)
@@ -115,11 +127,15 @@ def others(source: Source, tag: Id3v2, changes: FieldValues) -> dict[str, bytes]
     return named(parts())
 
 
-def others_of_new(values: FieldValues) -> dict[str, bytes]:
+def others_of_new(values: FieldValues, comment: str) -> dict[str, bytes]:
     """What `others` would say of a new tag that holds these values and nothing else."""
     texts = (text for field in values for text in words.written(field, values[field], 4))
-    frames = (words.encoded(text, 4) for text in texts)
+    frames = (words.encoded(text, 4) for text in (*texts, *_commented(comment)))
     return named((f"ID3v2 {name}", _hash(0, [content])) for name, content in frames)
+
+
+def _commented(comment: str) -> tuple[Text, ...]:
+    return (Text("COMM:", "COMM", (comment,)),) if comment else ()
 
 
 def _hash(flags: int, content: Iterable[bytes]) -> bytes:
@@ -289,7 +305,7 @@ def _new_extended(
     elif raw and raw[5] & 0x20:
         at = 7 + (1 if raw[5] & 0x40 else 0)
         if raw[at - 1 : at] != b"\5" or len(raw) < at + 5:
-            raise TagError("The ID3v2 tag's extended header is damaged.")
+            raise damaged("The ID3v2 tag's extended header is damaged.")
         crc = _crc(_all_chunks(source, frames_and_rest))
         new = raw[:at] + synchsafe_bytes(crc, 5) + raw[at + 5 :]
     if new == raw:

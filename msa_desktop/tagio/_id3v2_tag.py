@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from msa_desktop.tagio._base import Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Keep, Piece, Source, damaged
 from msa_desktop.tagio._id3v2_text import OLD_NAMES
 
 HEADER = 10
@@ -172,14 +172,14 @@ def parse(source: Source, begin: int, limit: int) -> Id3v2 | None:
     length = length_at(source, begin)
     major, flags = source.read(begin + 3, 3)[::2]
     if not length or flags & ~_FLAGS[major]:
-        raise TagError("The ID3v2 tag is damaged, or of a version that nobody knows.")
+        raise damaged("The ID3v2 tag is damaged, or of a version that nobody knows.")
     if begin + length > limit:
-        raise TagError("The ID3v2 tag is longer than the file: it is cut off or damaged.")
+        raise damaged("The ID3v2 tag is longer than the file: it is cut off or damaged.")
     tag = Id3v2(begin, length, major, flags)
     if tag.unsynchronised:
         stuffed = _stuffed(source, Keep(begin + HEADER, length - HEADER))
         if stuffed is None and flags & EXTENDED:
-            raise TagError("The ID3v2 tag is damaged: its bytes are not unsynchronised as it says.")
+            raise damaged("The ID3v2 tag is damaged: its bytes are not unsynchronised as it says.")
         # Where a writer only said so, readers that believe it lose bytes of pictures.
         without = replace(tag, flags=flags & ~UNSYNCHRONISED)
         tag = without if stuffed is None else replace(tag, stuffed=stuffed)
@@ -188,7 +188,7 @@ def parse(source: Source, begin: int, limit: int) -> Id3v2 | None:
     plain = major == 4 and _has_plain_sizes(source, tag, end)
     frames = tuple(islice(_frames(source, tag, end, plain=plain or major < 4), _MOST_FRAMES + 1))
     if len(frames) > _MOST_FRAMES:
-        raise TagError(f"The ID3v2 tag has more than {_MOST_FRAMES} frames: it is damaged.")
+        raise damaged(f"The ID3v2 tag has more than {_MOST_FRAMES} frames: it is damaged.")
     return replace(tag, plain_sizes=plain, frames=frames)
 
 
@@ -228,7 +228,7 @@ def _extended(source: Source, tag: Id3v2, end: int) -> int:
     # 2.3 leaves these four bytes out of the size.
     length = synchsafe(raw) if tag.major == 4 else 4 + int.from_bytes(raw, "big")
     if not (6 if tag.major == 4 else 10) <= length <= end:
-        raise TagError("The ID3v2 tag's extended header is damaged.")
+        raise damaged("The ID3v2 tag's extended header is damaged.")
     return length
 
 
@@ -271,7 +271,7 @@ def _frames(source: Source, tag: Id3v2, end: int, *, plain: bool) -> Iterator[Fr
         # A size that is none would be understood otherwise once the frames around it change.
         unsafe = not plain and max(raw) > 0x7F
         if _NAME.fullmatch(head[:letters]) and (unsafe or at + header + size > end):
-            raise TagError(f"The ID3v2 tag is damaged: its frame {name} is longer than it.")
+            raise damaged(f"The ID3v2 tag is damaged: its frame {name} is longer than it.")
         if at + header + size > end:
             return
         flags = int.from_bytes(head[8:], "big") if tag.major > 2 else 0

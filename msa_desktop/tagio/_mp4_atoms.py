@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from msa_desktop.tagio._base import Source, TagError
+from msa_desktop.tagio._base import Source, TagError, damaged
 
 REST = b""
 """The kind of what stands behind the last atom and is none: an end mark, other tags, a part of one
@@ -93,7 +93,7 @@ class Atoms:
         """
         path = (*path, parent.kind)
         if len(path) > _DEEPEST:
-            raise TagError("The file's atoms are nested deeper than any music needs.")
+            raise damaged("The file's atoms are nested deeper than any music needs.")
         try:
             children = self.children(parent)
         except TagError:
@@ -124,10 +124,10 @@ class Atoms:
             if not head <= size <= end - at:
                 if outermost and size < head:
                     break  # other tags at the file's end
-                raise TagError("The file's header is damaged, or cut off: a part does not fit in.")
+                raise damaged("The file's header is damaged, or cut off: a part does not fit in.")
             self._seen += 1
             if self._seen > _MOST:
-                raise TagError("The file has more atoms than any music file: it is damaged.")
+                raise damaged("The file has more atoms than any music file: it is damaged.")
             yield Atom(kind, at, size, head)
             at += size
         if at < end:

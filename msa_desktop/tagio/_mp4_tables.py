@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from msa_desktop.tagio._base import TagError
+from msa_desktop.tagio._base import TagError, damaged
 from msa_desktop.tagio._mp4_atoms import Atom, Atoms
 
 OFFSETS = (b"stco", b"co64", b"saio")
@@ -150,7 +150,7 @@ def chunks(atoms: Atoms, moov: Atom) -> Iterator[tuple[int, int]]:
             continue
         left -= last - offset
         if left < 0:
-            raise TagError(_DAMAGED)
+            raise damaged(_DAMAGED)
         if offset == end:
             end = last
             continue
@@ -178,11 +178,11 @@ def _chunks_of(atoms: Atoms, tables: Mapping[bytes, Atom]) -> Iterator[tuple[int
     if not offsets:
         return
     if b"stsc" not in tables:
-        raise TagError(_DAMAGED)
+        raise damaged(_DAMAGED)
     runs = _numbers(atoms, tables[b"stsc"], 4, 4, columns=3)
     firsts = [*runs[::3], len(offsets) + 1]
     if firsts[0] != 1 or any(one >= other for one, other in pairwise(firsts)):
-        raise TagError(_DAMAGED)
+        raise damaged(_DAMAGED)
     lengths = _Samples(atoms, tables)
     done = 0
     for (first, behind), samples in zip(pairwise(firsts), runs[1::3], strict=True):
@@ -206,7 +206,7 @@ class _Samples:
         elif table := tables.get(b"stz2"):
             self._lengths = _small_numbers(atoms, table)
         else:
-            raise TagError(_DAMAGED)
+            raise damaged(_DAMAGED)
 
     def of(self, first: int, count: int) -> int:
         """Of some in a row, together."""
@@ -226,7 +226,7 @@ def _small_numbers(atoms: Atoms, table: Atom) -> Sequence[int]:
         return raw
     if bits == 4:
         return bytes(half for byte in raw for half in (byte >> 4, byte & 15))[:count]
-    raise TagError(_DAMAGED)
+    raise damaged(_DAMAGED)
 
 
 def _numbers(atoms: Atoms, table: Atom, at: int, width: int, columns: int = 1) -> array[int]:
@@ -251,5 +251,5 @@ def _within(atoms: Atoms, table: Atom, offset: int, length: int) -> bytes:
         TagError: It is not that long.
     """
     if offset + length > table.end or length > _LARGEST:
-        raise TagError(_DAMAGED)
+        raise damaged(_DAMAGED)
     return atoms.source.read(offset, length)

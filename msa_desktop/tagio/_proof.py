@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
+import zlib
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
+from types import SimpleNamespace
 
-from msa_desktop.base.fields import Field, FieldValues
+from msa_desktop.base.fields import FACTS, Field, FieldValues, same
 from msa_desktop.base.model import display_path
 from msa_desktop.tagio._base import Format, Keep, Piece, Source, TagError
-from msa_desktop.tagio._delta import CHUNK, Changed, length_of, unpack
+from msa_desktop.tagio._copy import changed_just_now
+from msa_desktop.tagio._delta import CHUNK, Changed, chunks, unpack
+from msa_desktop.tagio._pieces import length_of
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +39,7 @@ def prove(
     known: Format,
     wanted: FieldValues,
     delta: bytes,
+    sha256: bytes,
 ) -> dict[Field, tuple[str, ...]]:
     """Tries a changed file before it takes the old one's place.
 
@@ -44,6 +50,7 @@ def prove(
         known: Its format.
         wanted: What the tags that were to change shall say.
         delta: What makes the original of the changed one again.
+        sha256: The file's digest when the change was laid out.
 
     Returns:
         All tags of the changed file.
@@ -58,7 +65,15 @@ def prove(
         back = unpack(delta, copy)
     except Changed as error:
         raise _unproved("it could not be undone") from error
-    if not _is_equal(original, [Keep(0, original.size)], copy, back):
+    digest, whole = hashlib.sha256(), [Keep(0, original.size)]
+    undoes = _is_equal(original, whole, copy, back, digest.update)
+    if not undoes:
+        digest = hashlib.sha256()
+        for chunk in chunks(original, whole):
+            digest.update(chunk)
+    if digest.digest() != sha256:
+        raise changed_just_now()  # though its size and times say nothing
+    if not undoes:
         raise _unproved("it could not be undone")
     if not _is_same_sound(known, original, copy, back):
         raise _unproved("its sound would not be the same")
@@ -77,7 +92,10 @@ def prove(
 
 
 def _unproved(reason: str) -> TagError:
-    return TagError(f"The changed file was tried before it took the old one's place: {reason}.")
+    return TagError(
+        f"The changed file was tried before it took the old one's place: {reason}. The old one is "
+        "as it was; please report this."
+    )
 
 
 def _is_equal_value(field: Field, says: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
@@ -86,6 +104,8 @@ def _is_equal_value(field: Field, says: tuple[str, ...], wanted: tuple[str, ...]
     ID3v2.3 joins several artists in one text; MP4 keeps tracks and tempo as whole numbers.
     """
     if says == wanted or (len(wanted) > 1 and says == ("; ".join(wanted),)):
+        return True
+    if FACTS[field].listed and same(field, says, wanted):
         return True
     if len(says) != 1 or len(wanted) != 1:
         return False
@@ -144,15 +164,31 @@ def _joined(stretches: Iterable[Keep]) -> list[Keep]:
     return joined
 
 
-def _is_equal(one: Source, pieces: Iterable[Piece], other: Source, others: Iterable[Piece]) -> bool:
-    """Whether pieces of two files hold the same bytes, however they are cut."""
+def _is_equal(
+    one: Source,
+    pieces: Iterable[Piece],
+    other: Source,
+    others: Iterable[Piece],
+    on_bytes: Callable[[bytes], object] = lambda _: None,
+) -> bool:
+    """Whether pieces of two files hold the same bytes, however they are cut.
+
+    Args:
+        one: A file.
+        pieces: What of it is compared.
+        other: The other file.
+        others: What of that.
+        on_bytes: Told of the bytes as they are found equal.
+    """
     left, right = (
         deque(piece for piece in made if length_of([piece])) for made in (pieces, others)
     )
     while left and right:
         length = min(length_of([left[0]]), length_of([right[0]]), CHUNK)
-        if _taken(one, left, length) != _taken(other, right, length):
+        taken = _taken(one, left, length)
+        if taken != _taken(other, right, length):
             return False
+        on_bytes(taken)
     return not left and not right
 
 
@@ -177,12 +213,20 @@ class _Named(io.FileIO):
         self.name = name
 
 
+def _unpacks_nothing(_packed: bytes) -> bytes:
+    raise zlib.error("nothing is unpacked here")
+
+
 def _opens(handle: int, name: str) -> bool:
     """Whether mutagen, which knows nothing of how this program writes, opens the file."""
     # Only a write needs them: they take 0.05 s.
     import mutagen  # noqa: PLC0415
     from mutagen.aac import AAC  # noqa: PLC0415
+    from mutagen.id3 import _frames as id3_frames  # noqa: PLC0415
 
+    # It unpacks compressed ID3 frames without a bound: a few MB could become more than the memory.
+    # So it passes over them, as over any frame that it cannot read.
+    vars(id3_frames)["zlib"] = SimpleNamespace(error=zlib.error, decompress=_unpacks_nothing)
     # Left to itself it takes ADTS behind an ID3 tag for MP3.
     kinds = [AAC] if name.lower().endswith(".aac") else None
     os.lseek(handle, 0, os.SEEK_SET)

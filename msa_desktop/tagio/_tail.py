@@ -68,6 +68,16 @@ class Tail:
     def _main(self) -> ApeTag | None:
         return next((tag for tag in reversed(self.tags) if isinstance(tag, ApeTag)), None)
 
+    @property
+    def has_ape(self) -> bool:
+        """Whether an APE tag is among them."""
+        return self._main is not None
+
+    @property
+    def comment(self) -> str:
+        """What the comment of ID3v1 says."""
+        return next((tag.comment for tag in reversed(self.tags) if isinstance(tag, Id3v1)), "")
+
     def read(self) -> dict[Field, tuple[str, ...]]:
         """The fields the tags hold: those of the last APE tag, then those of ID3v1."""
         found: dict[Field, tuple[str, ...]] = {}

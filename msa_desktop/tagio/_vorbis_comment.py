@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.base.history import FrameChange
-from msa_desktop.tagio._base import Keep, Piece, TagError
+from msa_desktop.tagio._base import Keep, Piece, TagError, damaged
 from msa_desktop.tagio._pieces import merged
 
 NAMES: dict[Field, tuple[str, ...]] = {
@@ -42,8 +42,12 @@ _TOTALS: dict[Field, tuple[str, ...]] = {
 }
 """Keys of the 12 in "3/12", where a file keeps it apart."""
 
+_KEPT = ("INITIALKEY",)
+"""Other keys that stay where a file has them, to say the same: DJs' programs know no KEY."""
+
 _KEYS = {field: (*names, *_TOTALS.get(field, ())) for field, names in NAMES.items()}
 _KNOWN = frozenset(key for keys in _KEYS.values() for key in keys)
+_MOST = 100_000  # entries; of four bytes each, a small file could hold millions
 _WHOLE = 1 << 10  # bytes of an entry; of anything longer `others` gives the hash
 
 
@@ -92,7 +96,10 @@ def parse(data: bytes, start: int = 0) -> Comments:
     counted = _behind(data, start)
     at = counted + 4
     entries = []
-    for _ in range(_number(data, counted)):
+    count = _number(data, counted)
+    if count > _MOST:
+        raise damaged(f"The file's Vorbis comment has more than {_MOST} entries: it is damaged.")
+    for _ in range(count):
         end = _behind(data, at)
         equals = data.find(b"=", at + 4, end)
         key = data[at + 4 : max(equals, at + 4)].upper().decode("utf-8", "replace")
@@ -193,10 +200,10 @@ def _by_key(
     field: Field, wanted: tuple[str, ...], present: Container[str]
 ) -> dict[str, tuple[str, ...]]:
     """What each key shall say; a key that is not there shall go."""
-    name = NAMES[field][0]
+    name, *variants = NAMES[field]
     apart = [key for key in _TOTALS.get(field, ()) if key in present]
     if not wanted or not apart:
-        return {name: wanted}
+        return dict.fromkeys([name, *(v for v in variants if v in _KEPT and v in present)], wanted)
     number, slash, total = wanted[0].partition("/")
     return {name: (number,), **{key: (total,) for key in apart if slash}}
 
@@ -221,4 +228,4 @@ def _number(data: bytes, at: int) -> int:
 
 
 def _damaged() -> TagError:
-    return TagError("The file's tags (its Vorbis comment) are damaged or cut off.")
+    return damaged("The file's tags (its Vorbis comment) are damaged or cut off.")

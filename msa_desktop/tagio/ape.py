@@ -1,7 +1,6 @@
-"""Sound with an APE tag behind it: Monkey's Audio, WavPack, Musepack, OptimFROG, True Audio.
+"""Sound with an APE tag behind it: Monkey's Audio, WavPack, Musepack, OptimFROG.
 
-A tag of ID3v2 before the sound, which is none of these formats' own, stays as it is. True Audio
-has either; such a file with ID3v2 is none of this module's.
+A tag of ID3v2 before the sound, which is none of these formats' own, stays as it is.
 """
 
 from __future__ import annotations
@@ -9,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from msa_desktop.base.fields import Field, FieldValues
-from msa_desktop.tagio._base import Edit, Keep, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Source, damaged
 from msa_desktop.tagio._pieces import content, merged
 from msa_desktop.tagio._tail import Tail, find
 
-NAME = "Monkey's Audio, WavPack, Musepack, OptimFROG and True Audio"
-EXTENSIONS = frozenset({".ape", ".wv", ".mpc", ".mp+", ".mpp", ".ofr", ".ofs", ".tta"})
+NAME = "Monkey's Audio, WavPack, Musepack and OptimFROG"
+EXTENSIONS = frozenset({".ape", ".wv", ".mpc", ".mp+", ".mpp", ".ofr", ".ofs"})
 
 _MAGICS = (b"MAC ", b"wvpk", b"MP+", b"MPCK", b"OFR ")
-_TRUE_AUDIO = b"TTA1"
 _ID3 = 10  # bytes of its header, and of a footer like it
 _HAS_FOOTER = 0x10
 
@@ -25,8 +23,7 @@ _HAS_FOOTER = 0x10
 def knows(source: Source) -> bool:
     """Whether the sound, behind ID3v2 if there is some, begins as in one of these formats."""
     begin = _begin(source)
-    magic = source.read(begin, min(4, source.size - begin))
-    return magic.startswith(_MAGICS) or (magic == _TRUE_AUDIO and begin == 0)
+    return source.read(begin, min(4, source.size - begin)).startswith(_MAGICS)
 
 
 def read(source: Source) -> dict[Field, tuple[str, ...]]:
@@ -56,7 +53,7 @@ def others(source: Source, changes: FieldValues) -> Mapping[str, bytes]:
 def _tail(source: Source) -> Tail:
     begin = _begin(source)
     if begin == source.size:
-        raise TagError("The file ends before its sound begins: it is cut off or damaged.")
+        raise damaged("The file ends before its sound begins: it is cut off or damaged.")
     return find(source, begin + len(_MAGICS[0]))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.tagio import _id3v2
-from msa_desktop.tagio._base import Edit, Keep, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Source, damaged
 from msa_desktop.tagio._pieces import content, length_of, merged, named
 
 NAME = "DSD"
@@ -34,7 +34,7 @@ def read(source: Source) -> dict[Field, tuple[str, ...]]:
 def edit(source: Source, changes: FieldValues) -> Edit:
     """See `Format.edit`."""
     if _sound_end(source) > source.size:
-        raise TagError("The file is cut off: it ends in the middle of its sound.")
+        raise damaged("The file is cut off: it ends in the middle of its sound.")
     tag = _tag(source)
     edited = _id3v2.edit(source, tag, changes, room=False)
     if not edited.frames:
@@ -78,7 +78,7 @@ def _sound_end(source: Source) -> int:
     """The first byte behind the sound, by its chunk's own size."""
     data = _FORMAT + _number(source, _FORMAT + 4)
     if data + 12 > source.size or source.read(data, 4) != b"data":
-        raise TagError("The file's sound is not where its header says: it is damaged.")
+        raise damaged("The file's sound is not where its header says: it is damaged.")
     return data + _number(source, data + 4)
 
 
@@ -87,8 +87,8 @@ def _tag(source: Source) -> _id3v2.Id3v2 | None:
     if not begin:
         return None
     if not _sound_end(source) <= begin <= source.size:
-        raise TagError("The file's tags are not where its header says: it is cut off or damaged.")
+        raise damaged("The file's tags are not where its header says: it is cut off or damaged.")
     tag = _id3v2.parse(source, begin, source.size)
     if tag is None and begin < source.size:
-        raise TagError("The file has something else where its header says its tags are.")
+        raise damaged("The file has something else where its header says its tags are.")
     return tag

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.tagio import _id3v2
 from msa_desktop.tagio import _vorbis_comment as vorbis_comment
-from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError, damaged
 from msa_desktop.tagio._id3v2_tag import Id3v2, length_at, parse
 from msa_desktop.tagio._pieces import content, length_of, merged, named
 from msa_desktop.tagio._tail import Tail, find
@@ -98,7 +98,7 @@ def edit(source: Source, changes: FieldValues) -> Edit:
     frames_begin = blocks[-1].end
     tail = _tail(source, blocks)
     if frames_begin < tail.begin and source.read(frames_begin, 2) not in _FRAME:
-        raise TagError("The FLAC file's metadata do not end where its sound begins: it is damaged.")
+        raise damaged("The FLAC file's metadata do not end where its sound begins: it is damaged.")
 
     comments = _comments(source, blocks)
     pieces, frames = vorbis_comment.edited(comments, changes)
@@ -215,11 +215,11 @@ def _blocks(source: Source) -> list[_Block]:
         if block.kind == _PICTURE:
             block = _Block(header, at, _picture_length(source, block))
         if block.end > source.size or block.kind == _INVALID or len(blocks) == _MOST:
-            raise TagError("The FLAC file's metadata blocks are damaged or cut off.")
+            raise damaged("The FLAC file's metadata blocks are damaged or cut off.")
         blocks.append(block)
         at = block.end
     if blocks[0].kind != _STREAMINFO:
-        raise TagError("The FLAC file does not begin with its stream's parameters: it is damaged.")
+        raise damaged("The FLAC file does not begin with its stream's parameters: it is damaged.")
     return blocks
 
 

@@ -1,7 +1,9 @@
 """MP3 and its kin: sound with an ID3v2 tag before it, and perhaps other tags behind it.
 
-Also ADTS (AAC without a container) and True Audio, which are tagged the same way. Source of the
-frames' headers: ISO/IEC 11172-3 and 13818-3 (MPEG audio), 13818-7 (ADTS).
+Also ADTS (AAC without a container) and True Audio, which are tagged the same way. A file that has
+nothing but an APE tag keeps to it: readers that find an ID3v2 tag would no longer look at all else
+that it says. Source of the frames' headers: ISO/IEC 11172-3 and 13818-3 (MPEG audio), 13818-7
+(ADTS).
 """
 
 from __future__ import annotations
@@ -11,10 +13,8 @@ from dataclasses import dataclass
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.tagio import _id3v2, _tail
-from msa_desktop.tagio._apev2 import ApeTag
 from msa_desktop.tagio._base import Edit, Keep, Source
 from msa_desktop.tagio._id3v2 import Id3v2
-from msa_desktop.tagio._id3v2_text import several
 from msa_desktop.tagio._pieces import content, merged, named
 from msa_desktop.tagio._tail import Tail
 
@@ -51,7 +51,7 @@ class _Layout:
             readers read.
         sound: Where the sound begins.
         tail: The tags behind it.
-        ape: Whether an APE tag there is the one that readers read: True Audio's, without ID3v2.
+        ape: Whether an APE tag there is the one that readers read: there is no ID3v2.
     """
 
     tag: Id3v2 | None
@@ -84,13 +84,13 @@ def read(source: Source) -> dict[Field, tuple[str, ...]]:
 
 
 def edit(source: Source, changes: FieldValues) -> Edit:
-    """Lays out the file with some tags changed; a file without an ID3v2 tag gets one."""
+    """Lays out the file with some tags changed; one with neither ID3v2 nor APE gets ID3v2."""
     layout = _layout(source)
     tail = layout.tail.edit(changes, create=layout.ape)
     wanted = {} if layout.ape else dict(changes)
     if layout.tag is None and any(wanted.values()):
         wanted = _carried(layout.tail, changes) | wanted
-    tag = _id3v2.edit(source, layout.tag, wanted)
+    tag = _id3v2.edit(source, layout.tag, wanted, comment=layout.tail.comment)
     frames = tag.frames + tail.frames
     if not frames:
         return Edit((Keep(0, source.size),), ())
@@ -108,10 +108,11 @@ def sound(source: Source) -> Iterator[tuple[int, int]]:
 def others(source: Source, changes: FieldValues) -> dict[str, bytes]:
     """Everything in the tags that `changes` does not speak of."""
     layout = _layout(source)
-    if layout.tag is None:
-        found = _id3v2.others_of_new(_carried(layout.tail, changes))
-    else:
+    found: dict[str, bytes] = {}
+    if layout.tag is not None:
         found = _id3v2.others(source, layout.tag, changes)
+    elif not layout.ape:
+        found = _id3v2.others_of_new(_carried(layout.tail, changes), layout.tail.comment)
     further = content(source, layout.tag_end, layout.sound - layout.tag_end)
     tail = layout.tail.others(changes)
     return named([*found.items(), ("further ID3v2", further), *tail.items()])
@@ -121,9 +122,7 @@ def _layout(source: Source) -> _Layout:
     tag = _id3v2.parse(source, 0, source.size)
     begin = min(_sound_begin(source), source.size)
     tail = _tail.find(source, begin)
-    has_ape = any(isinstance(each, ApeTag) for each in tail.tags)
-    ape = tag is None and has_ape and source.head().startswith(_TRUE_AUDIO)
-    return _Layout(tag, begin, tail, ape)
+    return _Layout(tag, begin, tail, ape=tag is None and tail.has_ape)
 
 
 def _sound_begin(source: Source) -> int:
@@ -139,8 +138,7 @@ def _sound_begin(source: Source) -> int:
 
 def _carried(tail: Tail, changes: FieldValues) -> dict[Field, tuple[str, ...]]:
     """What a new ID3v2 tag must say besides: readers that find one look at no other tag."""
-    found = {field: values for field, values in tail.read().items() if field not in changes}
-    return {field: several(field, values, 4) for field, values in found.items()}
+    return {field: values for field, values in tail.read().items() if field not in changes}
 
 
 def _has_frames(source: Source, head: bytes) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.base.history import FrameChange
-from msa_desktop.tagio._base import Edit, Keep, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Source, TagError, damaged
 from msa_desktop.tagio._mp4_atoms import PADDING, Atom, Atoms, atom
 from msa_desktop.tagio._mp4_layout import HANDLER, Patch, Place, lay_out
 from msa_desktop.tagio._mp4_tables import OFFSETS, chunks, has_base, shapes
@@ -96,7 +96,7 @@ def edit(source: Source, changes: FieldValues) -> Edit:
     atoms = Atoms(source)
     place = _place(atoms)
     if place.lists > 1 or [child.kind for child in place.top].count(b"moov") > 1:
-        raise TagError("The file has two lists of tags, and no way to tell which one counts.")
+        raise damaged("The file has two lists of tags, and no way to tell which one counts.")
     items = _items(atoms, place)
     frames: list[FrameChange] = []
     patches: list[Patch] = []
@@ -177,7 +177,7 @@ def _place(atoms: Atoms) -> Place:
     top = atoms.top()
     moov = next((child for child in top if child.kind == b"moov"), None)
     if moov is None:
-        raise TagError("The file has no header (moov): it is cut off, or was never finished.")
+        raise damaged("The file has no header (moov): it is cut off, or was never finished.")
     paths: list[tuple[Atom, ...]] = [(moov,)]
     for udta in _of_kind(atoms, moov, b"udta"):
         paths.append((moov, udta))
@@ -239,7 +239,7 @@ def _said(atoms: Atoms, items: Sequence[_Item], field: Field) -> dict[str, tuple
 
 def _values(atoms: Atoms, item: _Item) -> Iterator[str]:
     if item.atom.length > _LONGEST:
-        raise TagError(f"The tag {item.name} is larger than any text: the file is damaged.")
+        raise damaged(f"The tag {item.name} is larger than any text: the file is damaged.")
     for child in atoms.children(item.atom):
         if child.kind == b"data" and child.length - child.head >= 8:
             data = atoms.source.read(child.body, child.length - child.head)

@@ -22,7 +22,7 @@ from itertools import accumulate, chain, pairwise
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.tagio import _ogg_pages as ogg_pages
 from msa_desktop.tagio import _vorbis_comment as vorbis_comment
-from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Piece, Source, TagError, damaged
 from msa_desktop.tagio._ogg_pages import Page
 from msa_desktop.tagio._pieces import length_of, merged, named
 from msa_desktop.tagio._vorbis_comment import Comments
@@ -88,7 +88,7 @@ def edit(source: Source, changes: FieldValues) -> Edit:
     if not frames:
         return Edit((Keep(0, source.size),), ())
     if not all(ogg_pages.is_whole(source, page) for page in stream.tagged):
-        raise TagError("The Ogg file's tags are damaged: a checksum is wrong.")
+        raise damaged("The Ogg file's tags are damaged: a checksum is wrong.")
     old = stream.tagged
     new = list(_new_pages(source, stream, _packet(stream.codec, comments, pieces)))
     result = (
@@ -183,7 +183,10 @@ def _first(source: Source) -> tuple[_Codec, Page]:
                 if [is_end for _, _, is_end in page.packets()] != [True]:
                     raise _damaged()
                 return codec, page
-    raise TagError("The Ogg file holds no sound of Vorbis, Opus, Speex or FLAC.")
+    raise TagError(
+        "The Ogg file holds no sound of Vorbis, Opus, Speex or FLAC. If a player plays it, convert "
+        "it to another format."
+    )
 
 
 def _expected(source: Source, codec: _Codec, first: Page) -> int:
@@ -347,4 +350,4 @@ def _numbered(source: Source, stream: _Stream, at: int, by: int) -> Iterator[Pie
 
 
 def _damaged() -> TagError:
-    return TagError("The beginning of the Ogg file, where its tags are, is damaged or cut off.")
+    return damaged("The beginning of the Ogg file, where its tags are, is damaged or cut off.")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.base.history import FrameChange
 from msa_desktop.tagio import _id3v2
-from msa_desktop.tagio._base import Edit, Keep, Source, TagError
+from msa_desktop.tagio._base import Edit, Keep, Source, TagError, damaged
 from msa_desktop.tagio._chunks import UNKNOWN, Chunk, Container, Layout, container, kind_of, walk
 from msa_desktop.tagio._id3v2_text import genres
 from msa_desktop.tagio._pieces import content, named
@@ -34,6 +34,7 @@ _INFO = {
     b"IGNR": Field.GENRE,
     b"IBPM": Field.BPM,
 }
+_INFO_COMMENT = b"ICMT"
 _AIFF_TEXTS = {b"NAME": Field.TITLE, b"AUTH": Field.ARTIST}
 _LONGEST_TEXT = 1 << 20
 _JOINED = "; "
@@ -100,7 +101,8 @@ def _others(source: Source, box: Container, changes: FieldValues) -> Iterator[tu
     yield "form", source.read(0, 4) + box.kind
     tags = dict(_tags(source, box))
     if not tags:
-        yield from _id3v2.others_of_new(_carried(source, box, changes)).items()
+        said = _carried(source, box, changes)
+        yield from _id3v2.others_of_new(said, _comment(source, box)).items()
     changed = {text.chunk for text in _texts(source, box) if text.field in changes}
     for chunk in box.chunks:
         at = chunk.body
@@ -126,10 +128,10 @@ def _refuse_unsafe(source: Source, box: Container) -> None:
     format_name, data_name = _SOUND[box.kind]
     names = [chunk.name for chunk in box.chunks]
     if format_name not in names or data_name not in names:
-        raise TagError("The file holds no sound: it is cut off or damaged.")
+        raise damaged("The file holds no sound: it is cut off or damaged.")
     last = box.chunks[-1]
     if last.cut and last.name in (*_ID3, b"LIST"):
-        raise TagError("The file ends in the middle of its tags: it is cut off or damaged.")
+        raise damaged("The file ends in the middle of its tags: it is cut off or damaged.")
     streamed = last.cut and last.name == data_name
     if source.size > UNKNOWN and box.long_size is None and not streamed:
         raise TagError("The file is larger than 4 GB, which its form cannot describe.")
@@ -150,13 +152,14 @@ def _edit_id3(
     tags = _tags(source, box)
     if not tags:
         carried = _carried(source, box, changes) if any(changes.values()) else {}
-        edited = _id3v2.edit(source, None, carried | dict(changes), room=False)
+        wanted, comment = carried | dict(changes), _comment(source, box)
+        edited = _id3v2.edit(source, None, wanted, room=False, comment=comment)
         if edited.frames:
             layout.add(b"id3 " if box.kind == b"WAVE" else b"ID3 ", *edited.pieces)
         yield from edited.frames
     for number, (chunk, tag) in enumerate(tags):
         if tag is None and chunk.size:
-            raise TagError("The file has a chunk for ID3 tags that holds something else.")
+            raise damaged("The file has a chunk for ID3 tags that holds something else.")
         wanted = changes
         if number:
             held = _id3v2.read(source, tag) if tag is not None else {}
@@ -201,6 +204,15 @@ def _entries(source: Source, box: Container, info: Chunk) -> Iterator[Chunk]:
     return walk(source, info.body + 4, info.end, box.big_endian, told=info.end)
 
 
+def _info_entries(source: Source, box: Container) -> Iterator[tuple[Chunk, Chunk]]:
+    """The whole entries of every INFO list, each behind its list."""
+    for chunk in box.chunks:
+        if _is_info(source, chunk):
+            for entry in _entries(source, box, chunk):
+                if not entry.cut:
+                    yield chunk, entry
+
+
 def _texts(source: Source, box: Container) -> list[_Text]:
     if box.kind != b"WAVE":
         return [
@@ -210,10 +222,8 @@ def _texts(source: Source, box: Container) -> list[_Text]:
         ]
     return [
         _Text(_INFO[entry.name], entry, chunk)
-        for chunk in box.chunks
-        if _is_info(source, chunk)
-        for entry in _entries(source, box, chunk)
-        if entry.name in _INFO and not entry.cut
+        for chunk, entry in _info_entries(source, box)
+        if entry.name in _INFO
     ]
 
 
@@ -236,10 +246,16 @@ def _carried(source: Source, box: Container, changes: FieldValues) -> dict[Field
     return {field: values for field, values in said.items() if field not in changes}
 
 
+def _comment(source: Source, box: Container) -> str:
+    """What INFO's comment says, which is no field but belongs into a new ID3v2 tag too."""
+    found = (entry for _, entry in _info_entries(source, box) if entry.name == _INFO_COMMENT)
+    return next((_words(source, entry) for entry in found), "")
+
+
 def _words(source: Source, chunk: Chunk) -> str:
     """What a text chunk says. None names its encoding; UTF-8 is hard to mistake for another."""
     if chunk.size > _LONGEST_TEXT:
-        raise TagError("The file's text chunks are damaged: one is longer than any title.")
+        raise damaged("The file's text chunks are damaged: one is longer than any title.")
     raw = source.read(chunk.body, chunk.size).split(b"\0")[0]
     try:
         return raw.decode("utf-8-sig").strip()

@@ -14,16 +14,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
+from msa_desktop.base.fields import FACTS, Field, FieldValues, same, shown
 from msa_desktop.base.history import Change, FrameChange, Preview
 from msa_desktop.base.model import FileStamp
-from msa_desktop.tagio import _copy
+from msa_desktop.tagio import _copy, _laid
 from msa_desktop.tagio._base import Edit, Format, Keep, Piece, Source, TagError
 from msa_desktop.tagio._delta import Changed, chunks, restore, reverse, unpack
 from msa_desktop.tagio._files import format_of
 from msa_desktop.tagio._proof import prove, says
 
 SUFFIX = _copy.SUFFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Former(Change):
+    """Values that a file had, to be given back to it: as they were, whatever they are.
+
+    A value that the format cannot hold any more is left out, and the others are written.
+
+    Attributes:
+        sound: The file's `Planned.sound`. A file with any other is not the one that had them.
+    """
+
+    sound: bytes = b""
+
+
+_Values = dict[Field, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,8 @@ class Planned(Laid):
         delta: What makes the original of the new file (`tagio._delta`). This and the next are empty
             where nothing changes.
         sha256: The original's digest, 32 bytes.
+        sound: What tells the file's sound from any other (`tagio._laid`).
+        left_out: Tags of a `Former` that its format cannot hold.
     """
 
     format: Format
@@ -70,6 +88,8 @@ class Planned(Laid):
     after: FieldValues
     delta: bytes
     sha256: bytes
+    sound: bytes = b""
+    left_out: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +111,8 @@ def plan(change: Change, *, separate_hard_links: bool = False, merge: bool = Fal
     Args:
         change: What to write.
         separate_hard_links: Write a file that has several names; only this one is changed.
-        merge: Where the file says something else than `change.expected`, keep what somebody else
-            added to tags of many values, instead of leaving the file alone.
+        merge: Where the file says something else than `change.expected`, keep that, and only add
+            and take away what the change adds and takes away, instead of leaving the file alone.
 
     Raises:
         UserError: The file must be left alone; the message says why.
@@ -101,10 +121,11 @@ def plan(change: Change, *, separate_hard_links: bool = False, merge: bool = Fal
         real, found = _copy.writable(change.path, separate_hard_links)
         with _copy.original(real, found) as handle:
             source = Source(handle)
-            known, edit, before, after = _lay_out(source, change, merge)
-            delta, digest = b"", b""
+            known, edit, before, after, left_out = _lay_out(source, change, merge)
+            delta, digest, sound = b"", b"", b""
             if edit.frames:
                 delta, digest = reverse(source, edit.pieces), _sha256(source)
+                sound = _laid.sound_of(known, source)
     return Planned(
         path=change.path,
         real=real,
@@ -117,6 +138,8 @@ def plan(change: Change, *, separate_hard_links: bool = False, merge: bool = Fal
         after=after,
         delta=delta,
         sha256=digest,
+        sound=sound,
+        left_out=left_out,
     )
 
 
@@ -126,7 +149,7 @@ def preview(change: Change, *, separate_hard_links: bool = False, merge: bool = 
         with _copy.refusals():
             real, found = _copy.writable(change.path, separate_hard_links)
             with _copy.original(real, found) as handle:
-                _, edit, _, _ = _lay_out(Source(handle), change, merge)
+                _, edit, *_ = _lay_out(Source(handle), change, merge)
     except TagError as error:
         return Preview(change.path, reason=str(error))
     return Preview(change.path, edit.frames)
@@ -134,31 +157,60 @@ def preview(change: Change, *, separate_hard_links: bool = False, merge: bool = 
 
 def _lay_out(
     source: Source, change: Change, merge: bool
-) -> tuple[Format, Edit, dict[Field, tuple[str, ...]], dict[Field, tuple[str, ...]]]:
-    wanted = {field: cleaned(field, values) for field, values in change.fields.items()}
+) -> tuple[Format, Edit, _Values, _Values, tuple[Field, ...]]:
+    """The format, the changed file, what the tags said and shall say, and what it cannot hold."""
+    wanted = dict(change.fields)
     known = format_of(source, change.path)
     tags = known.read(source)
-    before = {field: tags.get(field, ()) for field in wanted}
+    if isinstance(change, Former):
+        if _laid.sound_of(known, source) != change.sound:
+            raise TagError(
+                "The file is not the one that had these tags: it holds another sound. Edit its "
+                "tags by hand."
+            )
+        left_out = tuple(f for f in wanted if not _holds(known, source, f, wanted[f]))
+        for field in left_out:
+            del wanted[field]
+    else:
+        left_out = ()
     expected = change.expected or {}
-    differing = {field for field, values in expected.items() if tags.get(field, ()) != values}
+    differing = {f for f, values in expected.items() if not same(f, tags.get(f, ()), values)}
     if merge:
         for field in differing & wanted.keys():
-            wanted[field] = _merged(field, before[field], expected[field], wanted[field])
+            merged = _merged(field, tags.get(field, ()), expected[field], wanted[field])
+            if same(field, merged, tags.get(field, ())):
+                del wanted[field]
+            else:
+                wanted[field] = merged
+    before = {field: tags.get(field, ()) for field in wanted}
     edit = known.edit(source, wanted)
     if edit.frames:
         if differing and not merge:
             raise TagError(_surprise(min(differing), tags, expected))
     elif not says(before, wanted):
         raise TagError("The file's format cannot hold this.")
-    return known, edit, before, wanted
+    return known, edit, before, wanted, left_out
 
 
 def _merged(
     field: Field, now: tuple[str, ...], expected: tuple[str, ...], wanted: tuple[str, ...]
 ) -> tuple[str, ...]:
+    """What the file says now, with what the change adds to what was expected and takes from it."""
     if not FACTS[field].many:
-        return wanted
-    return cleaned(field, (*(value for value in now if value not in expected), *wanted))
+        return now
+    then, after = shown(field, expected), shown(field, wanted)
+    kept = tuple(value for value in shown(field, now) if value in after or value not in then)
+    return (*kept, *(value for value in after if value not in then and value not in kept))
+
+
+def _holds(known: Format, source: Source, field: Field, values: tuple[str, ...]) -> bool:
+    """Whether a file would say this if only this were written."""
+    wanted = {field: values}
+    try:
+        pieces = known.edit(source, wanted).pieces
+        return says(known.read(_laid.Laid(source, pieces)), wanted)
+    except (TagError, ValueError):
+        return False
 
 
 def _surprise(field: Field, tags: FieldValues, expected: FieldValues) -> str:
@@ -222,6 +274,7 @@ def compose(laid: Planned | Restored, *, keep_time: bool = True) -> dict[Field, 
                         known=laid.format,
                         wanted=laid.after,
                         delta=laid.delta,
+                        sha256=laid.sha256,
                     )
                 else:
                     tags = _prove_restored(laid, Source(handle))
@@ -289,6 +342,17 @@ def is_original(path: str, sha256: bytes) -> bool:
     """
     with _copy.refusals(), open(path, "rb") as file:
         return _sha256(Source(file.fileno())) == sha256
+
+
+def has_sound(path: str, sound: bytes) -> bool:
+    """Whether a file has this `Planned.sound`.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    with _copy.refusals(), open(path, "rb") as file:
+        source = Source(file.fileno())
+        return _laid.sound_of(format_of(source, path), source) == sound
 
 
 def is_written(path: str, delta: bytes, sha256: bytes) -> bool:

@@ -20,7 +20,7 @@ def test_values_are_tidied() -> None:
     [
         (Field.BPM, ["120", "99.5", "1", "174.125"], ["0", "fast", "1000", "120.", "-3"]),
         (Field.KEY, ["C", "F#m", "Ebm", "o"], ["H", "c", "Cmaj", "C#mm", "8A"]),
-        (Field.DATE, ["1999", "1999-03", "1999-03-04"], ["99", "1999-3-4", "soon"]),
+        (Field.DATE, ["1999", "1999-03", "1999-03-04"], ["99", "1999-3-4", "soon", "２０２０", "2020-13-45"]),
         (Field.TRACK, ["3", "3/12", "03"], ["A1", "3/", "12345"]),
     ],
 )
@@ -47,12 +47,15 @@ def test_what_is_clean_stays_clean(field: Field, values: list[str]) -> None:
     except UserError:
         return
     assert cleaned(field, once) == once
-    assert same(once, once)
+    assert same(field, once, once)
 
 
 def test_same_to_a_person() -> None:
-    assert same(["a  b", "c"], ["a b", "c", "c"])
-    assert not same(["a"], ["A"])
+    assert same(Field.ARTIST, ["a  b", "c"], ["a b", "c", "c"])
+    assert same(Field.GENRE, ["Foo;Bar"], ["Foo", "Bar", "Foo "])
+    assert not same(Field.ARTIST, ["Foo;Bar"], ["Foo", "Bar"])
+    assert same(Field.SUMMARY, ["one\ntwo", "three"], ["one two three"])
+    assert not same(Field.GENRE, ["a"], ["A"])
 
 
 def test_examples_are_valid() -> None:

@@ -130,6 +130,7 @@ def test_json_is_reviewed_too(program: Program, music: Path, tmp_path: Path) -> 
         (["set", "song.mp3", "color=red"], 2, "There are: title"),
         (["set", "song.mp3"], 2, "FIELD=VALUE"),
         (["set", "song.mp3", "bpm=fast"], 2, "write it like"),
+        (["set", "song.mp3", "genre=;;"], 2, "Nothing is left"),
         (["set", "gone.mp3", "genre=Rock"], 1, "not there"),
         (["show", "gone.mp3"], 1, "gone.mp3"),
         (["propose"], 2, "--all"),

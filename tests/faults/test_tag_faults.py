@@ -22,6 +22,7 @@ from msa_desktop.base.settings import Settings
 from msa_desktop.services.tag_writing import TagWriting, Written
 from msa_desktop.store.journal import Journal
 from msa_desktop.tagio import safe_write
+from tests.faults.shelf import mounted
 from tests.faults.tag_killed import service
 from tests.support import write_wav
 from tests.support_tags import Maker, digest, jazz, make_in
@@ -136,21 +137,8 @@ def test_a_file_of_somebody_else_would_become_ours(song: Path, tmp_path: Path) -
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    if (
-        mount is None
-        or subprocess.run(
-            [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
-            capture_output=True,
-            check=False,
-        ).returncode
-    ):
-        pytest.skip("no small disk can be mounted here")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with mounted(tmp_path / "disk", megabytes=1) as disk:
+        yield disk
 
 
 def test_the_music_disk_is_full(journal: Journal, small_disk: Path) -> None:

@@ -127,6 +127,68 @@ def test_leaving_a_group_out_is_nearly_as_if_it_had_never_been() -> None:
         assert found.scores[own] == pytest.approx(without.scores, abs=0.1)
 
 
+@pytest.mark.parametrize("size", [1, 2, 24, 25, 90])
+def test_leaving_a_group_out_of_the_regression_is_exact(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a fit without it: for groups of one, of few, of as many as dimensions, and more."""
+    monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 1 << 14)
+    references, tags = clusters([60, 60, 60], spread=0.9)
+    groups = np.random.default_rng(1).permutation(np.arange(len(references)) // size)
+    library = TaggedLibrary(references, tags, groups.tolist())
+    sound, bears = library._sound(references), library._bears(np.arange(len(references)))
+    shared = library._shared(groups)
+    assert sum(queries.size for queries, _ in shared) == len(references)
+    for queries, rows in shared:
+        due, counts = library._due_to(rows, sound[queries])
+        for asked, left_out, ours, theirs in zip(queries, rows, due, counts, strict=True):
+            kept = groups != groups[asked[0]]
+            assert sorted(left_out) == np.flatnonzero(~kept).tolist()
+            gram = sound[kept].T @ sound[kept] + neighbours._PENALTY * np.eye(sound.shape[1])
+            fit = np.linalg.solve(gram, sound[kept].T @ (bears[kept] - library._base))
+            heard = sound[asked] @ (library._weights - fit)
+            assert ours == pytest.approx(heard, abs=1e-6)
+            assert theirs == pytest.approx(bears[~kept].sum(axis=0))
+
+
+def test_queries_that_share_no_group_lose_nothing() -> None:
+    references, tags = clusters([30, 30])
+    queries, _ = clusters([2, 2], seed=1)
+    usual = predict(queries, references, tags)
+    groups = np.arange(len(references)) // 2
+    for own in ([-1] * 4, [-7, 1000, -1, 31]):
+        found = predict(
+            queries, references, tags, query_groups=own, reference_groups=(groups - 1).tolist()
+        )
+        assert found.scores.tobytes() == usual.scores.tobytes()
+        assert (found.neighbours == usual.neighbours).all()
+
+
+def test_tracks_without_an_album_cost_no_fit_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    references, tags = clusters([100, 100])
+    own = list(range(len(references)))
+    library = TaggedLibrary(references, tags, own)
+    solve, solved = np.linalg.solve, []
+
+    def watched(left: FloatArray, right: FloatArray) -> FloatArray:
+        solved.append(left.shape)
+        return solve(left, right)
+
+    monkeypatch.setattr(np.linalg, "solve", watched)
+    found = library.predict(references, own)
+    assert solved == [(len(references), 1, 1)]
+    assert not (found.neighbours == np.arange(len(references))[:, np.newaxis]).any()
+
+
+def test_the_library_keeps_little_more_than_the_vectors() -> None:
+    generator = np.random.default_rng(0)
+    references = generator.normal(size=(400, 200)).astype(np.float32)
+    tags = [[f"t{tag}" for tag in generator.integers(0, 150, 3)] for _ in references]
+    library = TaggedLibrary(references, tags)
+    assert len(library.tags) > 100
+    assert library._space.nbytes <= 4 * len(references) * (references.shape[1] + 64)
+
+
 def test_whoever_has_no_neighbours_gets_no_tags() -> None:
     references, tags = clusters([3, 3])
     found = predict(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from msa_desktop.base import vocabulary
@@ -44,14 +46,9 @@ def test_labels_become_genres_with_their_evidence(tagger: RulesTagger) -> None:
     assert [label.label for label in rock.labels] == ["rock"]
 
 
-def test_a_narrower_genre_takes_the_place_of_the_broader(tagger: RulesTagger) -> None:
-    assert "Rock" not in values(tagger.suggest(evidence(rock=0.4, metal=0.5))[Field.GENRE])
-    assert "Rock" in values(tagger.suggest(evidence(rock=0.6, metal=0.1))[Field.GENRE])
-
-
 def test_decades_are_no_genres(tagger: RulesTagger) -> None:
     found = tagger.suggest(evidence(votes={"80s": 0.9, "Synthpop": 0.8}, pop=0.3))
-    assert values(found[Field.GENRE])[0] == "Synthpop"
+    assert "Synthpop" in values(found[Field.GENRE])
     assert "80s" not in values(found[Field.GENRE])
 
 
@@ -113,7 +110,7 @@ def test_the_summary_believes_the_file(tagger: RulesTagger) -> None:
     ],
 )  # fmt: skip
 def test_summaries_read_well(
-    tagger: RulesTagger, labels: dict[str, float], says: tuple[str, ...], text: str
+    tagger: RulesTagger, labels: dict[str, Any], says: tuple[str, ...], text: str
 ) -> None:
     said = {Field.GENRE: says} if says else {}
     assert tagger.suggest(evidence(says=said, **labels))[Field.SUMMARY][0].value == text

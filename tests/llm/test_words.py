@@ -10,8 +10,9 @@ from mutagen.id3 import TCON
 from msa_desktop.base import vocabulary
 from msa_desktop.base.fields import Field
 from msa_desktop.base.paths import resources
+from msa_desktop.base.text import spelling
 from msa_desktop.llm import words
-from msa_desktop.llm.words import is_decade, spelling
+from msa_desktop.llm.words import is_decade
 
 
 @pytest.fixture(scope="module")

@@ -49,9 +49,10 @@ def test_add_keeps_what_is_there() -> None:
 
 
 def test_add_means_fill_where_one_value_is_all() -> None:
-    am = Suggestion("Am", 0.9)
-    assert values(propose(am, field=Field.KEY, key_policy=Policy.ADD)) == ("Am",)
-    assert propose(am, field=Field.KEY, current=("C",), key_policy=Policy.ADD) is None
+    said = Suggestion("Calm music.", 0.9)
+    add = Policy.ADD
+    assert values(propose(said, field=Field.SUMMARY, summary_policy=add)) == ("Calm music.",)
+    assert propose(said, field=Field.SUMMARY, current=("Mine.",), summary_policy=add) is None
 
 
 def test_replace_proposes_what_differs() -> None:
@@ -70,9 +71,40 @@ def test_what_is_not_sure_enough_is_left_out() -> None:
     assert propose(POP, least_confidence=0.71) is None
 
 
+def test_a_narrower_genre_takes_the_place_of_the_broader() -> None:
+    rock, hard = Suggestion("Rock", 0.9), Suggestion("Hard Rock", 0.8)
+    assert values(propose(rock, hard)) == ("Hard Rock",)
+    assert values(propose(rock, Suggestion("Hard Rock", 0.65))) == ("Rock", "Hard Rock")
+    assert values(propose(rock, hard, denied_words=("Hard Rock",))) == ("Rock",)
+    assert values(propose(rock, hard, allowed_words=("rock",))) == ("Rock",)
+    assert values(propose(rock, hard, rejected=frozenset({(Field.GENRE, "hardrock")}))) == ("Rock",)
+
+
+def test_add_knows_the_tree() -> None:
+    metal = Suggestion("Metal", 0.9)
+    made = propose(metal, ROCK, POP, current=("Death Metal",), genre_policy=Policy.ADD)
+    assert values(made) == ("Death Metal", "Pop")
+
+
+def test_what_a_file_says_oddly_stops_nothing() -> None:
+    long = "x" * 2000
+    assert propose(Suggestion(long, 0.9), ROCK) is None
+    made = propose(ROCK, current=(long,), genre_policy=Policy.ADD)
+    assert values(made) == (long, "Rock")
+    assert (
+        propose(ROCK, current=("Pop",), genre_policy=Policy.REPLACE, renamed_words=("Rock=;",))
+        is None
+    )
+
+
+def test_only_so_many_values() -> None:
+    many = [Suggestion(name, 0.9) for name in ("Jazz", "Blues", "Latin", "Reggae")]
+    assert len(values(propose(*many))) == 3
+
+
 def test_single_values_get_the_surest() -> None:
-    two = (Suggestion("120", 0.9), Suggestion("60", 0.7))
-    assert values(propose(*two, field=Field.BPM)) == ("120",)
+    two = (Suggestion("Calm music.", 0.9), Suggestion("Loud music.", 0.7))
+    assert values(propose(*two, field=Field.SUMMARY)) == ("Calm music.",)
 
 
 def test_the_persons_own_words() -> None:
@@ -81,6 +113,12 @@ def test_the_persons_own_words() -> None:
     renamed = propose(ROCK, HIPHOP, renamed_words=("hip hop = Rap", "Rock=Rock & Roll"))
     assert values(renamed) == ("Rock & Roll", "Rap")
     assert propose(HIPHOP, renamed_words=("Hip-Hop = Rap",), denied_words=("Hip-Hop",)) is None
+    heavy = ("Metal = Heavy Stuff",)
+    metal = Suggestion("Metal", 0.9)
+    add = Policy.ADD
+    assert propose(metal, current=("metal",), genre_policy=add, renamed_words=heavy) is None
+    gone = frozenset({(Field.GENRE, "metal")})
+    assert propose(metal, renamed_words=heavy, rejected=gone) is None
     with pytest.raises(UserError, match=r"write it like Hip-Hop = Rap"):
         propose(ROCK, renamed_words=("Rock",))
 

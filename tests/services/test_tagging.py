@@ -97,7 +97,7 @@ def test_no_neighbour_is_of_the_tracks_own_album(app: App) -> None:
     )
     app.tagging.write(changes=changes[:-1])
     evidence = app.tagging._evidence
-    around = evidence.surroundings()
+    around = evidence.surroundings([Field.GENRE])
     outside = app.tracks.get_many(ids(app))
     found = evidence.of(outside, around)
     for track in outside:
@@ -193,6 +193,8 @@ def test_a_proposal_that_was_rejected_does_not_come_back(app: App) -> None:
 def test_an_edit_is_kept_and_checked(app: App) -> None:
     track_id = ids(app)[0]
     put(app, track_id, Field.GENRE, "Zeuhl")
+    with pytest.raises(UserError, match="at least one value"):
+        app.tagging.edit(track_id, Field.GENRE, [";", " "])
     with pytest.raises(UserError, match="no longer there"):
         app.tagging.edit(track_id, Field.MOOD, ["Calm"])
     app.tagging.edit(track_id, Field.GENRE, [" Kraut ", "Rock"])

@@ -28,6 +28,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield journal
 
 
+VALUES = 86  # bytes of the values below
+
+
 def entry(path: str = "/music/a.mp3", delta: bytes = b"delta", track: int | None = None) -> Entry:
     return Entry(
         path,
@@ -36,6 +39,7 @@ def entry(path: str = "/music/a.mp3", delta: bytes = b"delta", track: int | None
         {Field.GENRE: ("Jazz", "Cööl"), Field.MOOD: ("calm",)},
         f"{path}.copy",
         Original(b"\x01" * 32, 5, delta),
+        b"\x02" * 16,
     )
 
 
@@ -49,6 +53,7 @@ def test_a_file_goes_through_write_and_undo(journal: Journal) -> None:
     batch_id, (file_id,) = journal.begin("First", [entry(ODD, track=7)])
     (file,) = journal.files(batch_id)
     assert (file.path, file.track_id, file.state) == (ODD, 7, FileState.PENDING)
+    assert file.sound == b"\x02" * 16
     assert file.before == {Field.GENRE: ("Rock",), Field.MOOD: ()}
     assert file.after == {Field.GENRE: ("Jazz", "Cööl"), Field.MOOD: ("calm",)}
     (unfinished,) = journal.unfinished()
@@ -59,7 +64,7 @@ def test_a_file_goes_through_write_and_undo(journal: Journal) -> None:
     assert journal.unfinished() == []
     batch = journal.batch(batch_id)
     assert (batch.name, batch.written, batch.undone, batch.left_alone) == ("First", 1, 0, 0)
-    assert batch.size == journal.size() == 5
+    assert batch.size == journal.size() == entry().size == 5 + VALUES
 
     journal.undoing({file_id: "/music/another"})
     (unfinished,) = journal.unfinished()
@@ -89,7 +94,7 @@ def test_files_left_alone(journal: Journal) -> None:
         (ODD, FileState.LEFT_ALONE, "read-only"),
     ]
     assert journal.batch(batch_id).left_alone == 2
-    assert journal.size() == 10
+    assert journal.size() == 2 * (5 + VALUES)
 
 
 def test_only_a_batch_of_which_nothing_was_written_is_forgotten(journal: Journal) -> None:
@@ -128,17 +133,48 @@ def test_a_later_write_of_the_same_file_is_known(journal: Journal) -> None:
     assert journal.written_again(file) is None
 
 
+def test_files_that_changed_places_are_told_apart_by_their_tracks(journal: Journal) -> None:
+    first, _ = written(journal, "first", entry("/a", track=1))
+    written(journal, "another file in its place", entry("/a", track=2))
+    (file,) = journal.files(first)
+    assert journal.written_again(file) is None
+    by_path, _ = written(journal, "of which no track is known", entry("/a"))
+    again = journal.written_again(file)
+    assert again is not None
+    assert again.id == by_path
+
+
+def test_tracks_of_another_library_are_none(journal: Journal) -> None:
+    """A library that is made again begins to count at 1."""
+    first, _ = written(journal, "first", entry("/a", track=1))
+    journal.close()
+    with closing(Journal(journal.path, library=2)) as other:
+        (file,) = other.files(first)
+        assert (file.track_id, file.path) == (None, "/a")
+        written(other, "another file", entry("/b", track=1))
+        assert other.written_again(file) is None
+        last, _ = written(other, "the same", entry("/a", track=5))
+        again = other.written_again(file)
+        assert again is not None
+        assert again.id == last
+    with closing(Journal(journal.path)) as back:
+        assert back.files(first)[0].track_id == 1
+
+
 def test_trimming_lets_go_of_the_oldest(journal: Journal) -> None:
     for number in range(4):
         written(journal, f"batch {number}", entry(delta=bytes(100)), entry("/b", bytes(100)))
-    assert journal.trim(800) == []
-    assert journal.trim(500) == ["batch 0", "batch 1"]
-    assert journal.size() == 400
+    values = 8 * VALUES
+    assert journal.trim(values + 800) == []
+    assert journal.trim(values + 500) == ["batch 0", "batch 1"]
+    assert journal.size() == values + 400
     assert [batch.kept for batch in journal.history()] == [True, True, False, False]
     assert [file.kept for file in journal.files(1)] == [False, False]
     assert journal.files(1)[0].state is FileState.WRITTEN
-    assert journal.trim(0, spare=3) == ["batch 3"]
+    assert journal.trim(values + 200, spare=3) == ["batch 3"]
     assert journal.batch(3).kept
+    assert journal.trim(values + 100, spare=3) == ["batch 0"], "now the values, too"
+    assert [batch.id for batch in journal.history()] == [4, 3, 2]
 
 
 def test_what_is_let_go_makes_room_on_the_disk(journal: Journal) -> None:
@@ -148,6 +184,15 @@ def test_what_is_let_go_makes_room_on_the_disk(journal: Journal) -> None:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         assert journal.path.stat().st_size > 2_000_000
         journal.trim(1000)
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert journal.path.stat().st_size < 200_000
+
+
+def test_what_was_undone_makes_room_on_the_disk(journal: Journal) -> None:
+    _, ids = written(journal, "large", entry(delta=os.urandom(2_000_000)))
+    journal.settle_undo(ids)
+    journal.shrink()
+    with closing(sqlite3.connect(journal.path)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     assert journal.path.stat().st_size < 200_000
 
@@ -216,14 +261,15 @@ def test_histories_of_every_released_schema_open(schema: int, tmp_path: Path) ->
     path.write_bytes(gzip.decompress((_STORED / f"history-{schema}.db.gz").read_bytes()))
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == schema
-    with closing(Journal(path)) as journal:
+    with closing(Journal(path, library=3)) as journal:
         pending, two = journal.history()
         assert (two.name, two.written, two.undone, two.left_alone) == ("Genre: 2 files", 1, 1, 1)
-        assert (two.kept, two.size, two.created_at) == (True, 5, 1.7e9)
+        assert (two.kept, two.size, two.created_at) == (True, 5 + VALUES, 1.7e9)
         files = journal.files(two.id)
         assert [file.path for file in files] == [ODD, "/music/b.flac", "/music/locked.ogg"]
         assert files[0].track_id == 7
         assert files[0].before == {Field.GENRE: ("Rock",), Field.MOOD: ()}
+        assert (files[0].sound, files[2].sound) == (b"\x02" * 16, b"")
         assert files[2].reason == "Another program has locked the file."
         assert journal.original(files[0].id) == Original(b"\x01" * 32, 5, b"delta")
         (unfinished,) = journal.unfinished()

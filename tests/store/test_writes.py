@@ -2,11 +2,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from msa_desktop.base.model import Embedding, FileStamp, TrackState
+from msa_desktop.base.model import (
+    AudioInfo,
+    Embedding,
+    FileStamp,
+    Reading,
+    Tags,
+    TrackState,
+)
 from msa_desktop.store import sounds, writes
 from tests.store.shelf import ENCODER, Shelf
 
@@ -131,6 +140,34 @@ def test_a_retagged_file_keeps_what_was_heard(shelf: Shelf) -> None:
     assert (shelf.typed("new"), shelf.typed("old")) == ([a], [])
 
 
+def test_a_reading_that_began_before_a_write_does_not_bring_the_old_tags_back(
+    shelf: Shelf,
+) -> None:
+    (a,) = shelf.add("a.mp3")
+    shelf.read(a, "Old")
+    begun_at = time.time()
+    info = AudioInfo(60.0, "mp3", 44_100, 2, 128_000)
+    old = Reading(info, Tags("Old"), b"sound %d" % a, begun_at)
+    stamp = FileStamp("/music/a.mp3", 100, 1_000)
+    shelf.writer.run(lambda conn: writes.store_retagged(conn, a, stamp, Tags("New")))
+    shelf.writer.run(lambda conn: writes.store_reading(conn, a, old))
+    assert (shelf.get(a).title, shelf.get(a).info) == ("New", info)
+    later = replace(old, begun_at=time.time() + 1)
+    shelf.writer.run(lambda conn: writes.store_reading(conn, a, later))
+    assert shelf.get(a).title == "Old", "somebody else wrote that"
+
+
+def test_a_clock_that_was_set_back_hides_no_reading(shelf: Shelf) -> None:
+    (a,) = shelf.add("a.mp3")
+    shelf.read(a, "Old")
+    shelf.writer.run(
+        lambda conn: conn.execute("UPDATE tracks SET retagged_at = ?", (time.time() + 9999,))
+    )
+    reading = Reading(AudioInfo(60.0, "mp3", 44_100, 2), Tags("New"), b"sound", time.time())
+    shelf.writer.run(lambda conn: writes.store_reading(conn, a, reading))
+    assert shelf.get(a).title == "New"
+
+
 @pytest.mark.parametrize(("sound", "duration"), [(b"another", 60.0), (None, 90.0)])
 def test_a_file_whose_sound_changed_is_heard_again(
     shelf: Shelf, sound: bytes | None, duration: float
@@ -248,7 +285,7 @@ def test_generations_only_rise(shelf: Shelf) -> None:
         assert generation > seen[-1]
         seen.append(generation)
     shelf.remove(*ids)
-    ((counter,),) = shelf.sql("SELECT value FROM counters")
+    ((counter,),) = shelf.sql("SELECT value FROM counters WHERE name = 'vectors'")
     assert counter == seen[-1] + 2
 
 

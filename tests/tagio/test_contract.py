@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
+from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.tagio._base import Edit, Format, Keep, Source, opened
 from msa_desktop.tagio._files import format_of
+from tests.tagio.changes import ANY_CHANGES, same
 from tests.tagio.corpus import CASES, RICH, SAYS
 from tests.tagio.witness import differing, heard, names_of, seen
 
@@ -45,38 +44,6 @@ CHANGES: Mapping[str, FieldValues] = {
     "shorter": {Field.TITLE: ("T",), Field.SUMMARY: ("s",)},
     "half a tempo": {Field.BPM: ("121.5",)},
 }
-
-
-# What some format has no room for, and says so or reads as another value: a month without a day and
-# values with a semicolon before ID3v2.4, a genre that is a number, MP4's tracks with leading zeros.
-REFUSED = {
-    Field.DATE: r"\d{4}-\d\d",
-    Field.TRACK: r"(.*/)?0.*",
-    Field.DISC: r"(.*/)?0.*",
-    Field.GENRE: r"\s*(\d+\s*|\(.*|RX|CR)|.*;.*",
-    Field.MOOD: r".*;.*",
-    Field.GROUPING: r".*;.*",
-}
-
-
-def _value(field: Field) -> st.SearchStrategy[str]:
-    form = FACTS[field].form
-    if form is not None:
-        values = st.from_regex(form, fullmatch=True, alphabet=st.characters(codec="ascii"))
-    else:
-        values = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
-    refused = re.compile(REFUSED.get(field, r"(?!)"), re.DOTALL)
-    return values.filter(lambda text: not refused.fullmatch(text))
-
-
-def _values(field: Field) -> st.SearchStrategy[tuple[str, ...]]:
-    most = 4 if FACTS[field].many else 1
-    return st.lists(_value(field), max_size=most).map(lambda words: cleaned(field, words))
-
-
-ANY_CHANGES = st.sets(st.sampled_from(list(Field)), max_size=6).flatmap(
-    lambda some: st.fixed_dictionaries({field: _values(field) for field in sorted(some)})
-)
 
 
 @contextmanager
@@ -111,14 +78,6 @@ def read(path: Path) -> dict[Field, tuple[str, ...]]:
 def edited(path: Path, changes: FieldValues) -> Edit:
     with at_hand(path) as (form, source):
         return form.edit(source, changes)
-
-
-def same(field: Field, meant: tuple[str, ...], said: tuple[str, ...]) -> bool:
-    """Whether a file says what was meant, as far as its format can."""
-    if field is Field.BPM and meant and said:
-        return abs(float(meant[0]) - float(said[0])) <= 0.5  # MP4 has whole numbers alone
-    # ID3v2.3 has one value a frame; several are joined.
-    return said == meant or "; ".join(said) == "; ".join(meant)
 
 
 def check(path: Path, changes: FieldValues) -> Edit:

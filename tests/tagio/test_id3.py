@@ -164,7 +164,7 @@ def test_a_file_without_tags_gets_an_id3v2_tag(
 def test_a_new_tag_says_what_readers_would_no_longer_look_for(
     sounds: Mapping[str, bytes], tmp_path: Path
 ) -> None:
-    """FFmpeg, for one, reads no ID3v1 or APE tag where there is an ID3v2 tag."""
+    """FFmpeg, for one, reads no ID3v1 where there is an ID3v2 tag."""
     path = saved(tmp_path, sounds["mp3"] + V1)
     before = read(path)
     assert before[Field.TITLE] == ("Title",)
@@ -173,46 +173,68 @@ def test_a_new_tag_says_what_readers_would_no_longer_look_for(
     assert read(path) == {**before, **NEW}
     with av.open(str(path)) as container:
         told = container.metadata
-    assert (told["title"], told["artist"], told["date"], told["genre"]) == (
+    assert (told["title"], told["artist"], told["date"], told["genre"], told["comment"]) == (
         "Title",
         "Ada Ace",
         "1999",
         "Jazz",
+        "A comment",
     )
+    assert ID3(path, load_v1=False)["COMM::eng"].text == ["A comment"]
     assert path.read_bytes()[-128:-1] == V1[:-1]
     assert path.read_bytes()[-1] == 8  # Jazz
 
-    path = saved(tmp_path, sounds["mp3"])
-    ape = APEv2()
-    ape.update({"Title": "Title", "Genre": "Rock; Pop", "BPM": "90", "Mine": "kept"})
-    ape.save(path)
-    change(path, {Field.BPM: ("91",)})
-    assert read(path) == {
-        Field.TITLE: ("Title",),
-        Field.GENRE: ("Rock", "Pop"),
-        Field.BPM: ("91",),
-    }
-    assert dict(APEv2(path)) == {
-        "Title": "Title",
-        "Genre": "Rock; Pop",
-        "BPM": "91",
-        "Mine": "kept",
-    }
 
-
-def test_true_audio_with_an_ape_tag_keeps_to_it(
-    sounds: Mapping[str, bytes], tmp_path: Path
+@pytest.mark.parametrize(
+    "comment", ["", "Thirty characters, to the last", "Twenty-eight, to the end: é."]
+)
+def test_the_comment_of_id3v1_goes_into_a_new_tag(
+    sounds: Mapping[str, bytes], tmp_path: Path, comment: str
 ) -> None:
-    """FFmpeg looks at no ID3v2 tag then."""
-    path = saved(tmp_path, sounds["tta"])
+    """Version 1.0 has two characters more, where 1.1 has the track's number."""
+    slot = comment.encode("latin-1").ljust(28, b"\0")
+    behind = V1[:97] + (slot if len(slot) == 30 else slot + b"\0\3") + V1[127:]
+    path = saved(tmp_path, sounds["mp3"] + behind)
+    assert change(path, {Field.GENRE: ()}) == ["ID3v1 genre"]  # nothing to say: no new tag
+    change(path, {Field.MOOD: ("calm",), Field.SUMMARY: ("Slow.",)})
+    comments = [frame.text for frame in ID3(path, load_v1=False).getall("COMM") if not frame.desc]
+    assert comments == ([[comment]] if comment else [])
+    assert read(path)[Field.SUMMARY] == ("Slow.",)
+
+
+@pytest.mark.parametrize("name", ["mp3", "mp2", "aac", "tta"])
+@pytest.mark.parametrize("behind", [b"", V1])
+def test_a_file_with_an_ape_tag_alone_keeps_to_it(
+    sounds: Mapping[str, bytes], tmp_path: Path, name: str, behind: bytes
+) -> None:
+    """Readers that find an ID3v2 tag would see nothing else of what the APE tag says."""
+    path = saved(tmp_path, sounds[name])
     ape = APEv2()
-    ape["Title"] = "Title"
+    rest = {"Title": "Title", "REPLAYGAIN_TRACK_GAIN": "-7.25 dB", "Lyrics": "words", "Mine": "1"}
+    ape.update({**rest, "Genre": "Rock", "BPM": "90"})
     ape.save(path)
-    assert change(path, NEW) == ["Genre", "Mood"]
-    assert path.read_bytes().startswith(sounds["tta"])
-    assert read(path) == {Field.TITLE: ("Title",), **NEW}
-    with av.open(str(path)) as container:
-        assert container.metadata["Genre"] == "Jazz"
+    path.write_bytes(path.read_bytes() + behind)
+    told = change(path, {**NEW, Field.BPM: ()})
+    assert told == ["Genre", "Mood", "BPM", *(["ID3v1 genre"] if behind else [])]
+    raw = path.read_bytes()
+    assert raw.startswith(sounds[name] + b"APETAGEX")
+    assert b"ID3\4" not in raw
+    assert raw[len(raw) - len(behind) :] == (V1[:-1] + b"\x08" if behind else b"")
+    assert dict(APEv2(path)) == {**rest, "Genre": "Jazz", "Mood": "calm\0dark"}
+    if name == "tta" and not behind:  # the one where FFmpeg looks for an APE tag
+        with av.open(str(path)) as container:
+            assert container.metadata["Genre"] == "Jazz"
+    change(path, dict.fromkeys(Field, ()))
+    assert dict(APEv2(path)).keys() == rest.keys() - {"Title"}
+
+
+def test_true_audio_of_ffmpeg_keeps_its_ape_tag(tmp_path: Path) -> None:
+    path = tmp_path / "sound.tta"
+    write(path, tone(), 44_100, Form("tta", "tta"), {"title": "T", "genre": "R"})
+    change(path, {Field.GENRE: ("S",)})
+    assert read(path) == {Field.TITLE: ("T",), Field.GENRE: ("S",)}
+    assert path.read_bytes().startswith(b"TTA1")
+    assert APEv2(path)["genre"] == "S"
 
 
 def test_tags_behind_the_sound_follow_but_get_nothing_new(

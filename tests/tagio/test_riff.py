@@ -104,7 +104,11 @@ def test_a_first_id3_tag_says_what_info_says(tmp_path: Path) -> None:
     tags = mutagen.File(path).tags
     assert tags["TIT2"].text == ["Ünï — 曲"]
     assert tags["TCON"].genres == ["Rock", "Dream Pop"]
+    assert tags["COMM::eng"].text == ["An unnamed comment"]
+    assert chunk(b"ICMT", b"An unnamed comment\0") in path.read_bytes()
     assert read(path) == {**before, **MOOD}
+    edit(path, {Field.SUMMARY: ("Slow.",)})
+    assert mutagen.File(path).tags["COMM::eng"].text == ["An unnamed comment"]
     path = wav(tmp_path, back=info)
     edit(path, {Field.TITLE: ()})  # nothing to say: no tag
     assert names(path) == [b"fmt ", b"data", b"LIST"]

@@ -97,13 +97,23 @@ def test_reads_every_common_way(entries: list[str | bytes], values: Fields) -> N
         (["A=1"], {Field.MOOD: ("calm",)}, ["A=1", "MOOD=calm"]),
         (["MOOD=calm", "A=1"], {Field.MOOD: ()}, ["A=1"]),
         ([], {Field.BPM: ()}, []),
-        # Another name for a tag goes when the tag is written.
+        # Another name for a tag goes when the tag is written,
+        (["a=1", "TEMPO=90", "b=2"], {Field.BPM: ("91",)}, ["a=1", "BPM=91", "b=2"]),
+        (["TEMPO=90", "BPM=90"], {Field.BPM: ("90",)}, ["BPM=90"]),
+        # but that of DJs' programs, which know no other.
         (
-            ["a=1", "INITIALKEY=Am", "b=2"],
+            ["a=1", "InitialKey=Am", "b=2"],
             {Field.KEY: ("Cm",)},
-            ["a=1", "KEY=Cm", "b=2"],
+            ["a=1", "KEY=Cm", "INITIALKEY=Cm", "b=2"],
         ),
-        (["INITIALKEY=Am", "KEY=Am"], {Field.KEY: ("Am",)}, ["KEY=Am"]),
+        (
+            ["INITIALKEY=Am", "a=1", "initialkey=A", "KEY=C"],
+            {Field.KEY: ("C",)},
+            ["INITIALKEY=C", "a=1", "KEY=C"],
+        ),
+        (["KEY=Am", "b=2"], {Field.KEY: ("Cm",)}, ["KEY=Cm", "b=2"]),
+        (["InitialKey=Am", "KEY=Am"], {Field.KEY: ("Am",)}, ["InitialKey=Am", "KEY=Am"]),
+        (["INITIALKEY=Am", "a=1", "KEY=Am"], {Field.KEY: ()}, ["a=1"]),
         (["YEAR=1999", "DATE=1999"], {Field.DATE: ()}, []),
         # Where a file keeps totals apart they stay apart, and where they are.
         (
@@ -142,7 +152,7 @@ def test_says_what_differs() -> None:
     data = packed("INITIALKEY=Am", "GENRE=Rock", "genre=Pop", "BPM=120")
     _, frames = edited(data, {Field.KEY: ("C",), Field.GENRE: (), Field.BPM: ("120",)})
     assert set(frames) == {
-        FrameChange("INITIALKEY", ("Am",), ()),
+        FrameChange("INITIALKEY", ("Am",), ("C",)),
         FrameChange("KEY", (), ("C",)),
         FrameChange("GENRE", ("Rock", "Pop"), ()),
     }
@@ -180,6 +190,15 @@ def test_ten_thousand_values() -> None:
     assert read(new) == {Field.GENRE: values}
     shorter, _ = edited(new, {Field.GENRE: ("x",)})
     assert shorter == packed("A=1", "GENRE=x", "B=2")
+
+
+def test_more_entries_than_any_file_has_are_refused() -> None:
+    """Each would take many times its four bytes of memory."""
+    most = 100_000
+    entries = bytes(4) + struct.pack("<I", most) + bytes(4 * most)
+    assert len(vorbis_comment.parse(entries).entries) == most
+    with pytest.raises(TagError, match="more than 100000 entries"):
+        vorbis_comment.parse(bytes(4) + struct.pack("<I", most + 1) + bytes(4 * most + 4))
 
 
 def test_a_comment_that_is_cut_off_is_refused() -> None:

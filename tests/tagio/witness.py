@@ -168,11 +168,13 @@ def _hash(raw: bytes | Any) -> str:
 def differing(before: Seen, after: Seen, changed: Iterable[Field]) -> Mapping[str, object]:
     """What differs but should not, where only some fields were changed.
 
-    A first ID3v2 tag says the other fields, too: readers that find one look no further.
+    A first ID3v2 tag says the other fields and the comment, too: readers that find one look no
+    further.
     """
     named = {name.lower() for field in changed for name in names_of(field)}
     if "id3:version" not in before:
         named |= {name.lower() for field in Field for name in names_of(field) if name[:3] == "id3"}
+        named.add("id3:comm::eng")
     both_keys = before.keys() | after.keys()
     keys = {key for key in both_keys if key.lower() not in named} - {"id3:version"}
     unequal = {key: (before.get(key), after.get(key)) for key in keys}

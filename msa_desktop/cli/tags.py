@@ -271,13 +271,13 @@ def _assignments(words: Sequence[str]) -> tuple[list[str], FieldValues]:
     if not paths or not typed:
         raise click.UsageError("Name at least one file and one FIELD=VALUE.")
     try:
-        fields = {field: cleaned(field, values) for field, values in typed.items()}
+        wanted = {field: cleaned(field, values) for field, values in typed.items()}
     except UserError as error:
         fail(str(error), USAGE)
-    for field, values in fields.items():
+    for field, values in wanted.items():
         if not values and any(typed[field]):
             raise click.UsageError(f"Nothing is left of that {field}. To remove it: {field}=")
-    return paths, fields
+    return paths, wanted
 
 
 def _groups(app: App, wanted: Sequence[TrackId] | None) -> Iterator[TrackProposals]:

@@ -31,6 +31,7 @@ NAME = "Ogg (Vorbis, Opus, Speex, FLAC)"
 EXTENSIONS = frozenset({".ogg", ".oga", ".opus", ".spx"})
 
 _LONGEST = 120 << 20  # bytes of the tags' packet: what RFC 7845 (5.2) has every reader accept
+_MOST_PAGES = 100_000  # before the sound; a packet without an end could have all of a file
 _LONGEST_BLOCK = (1 << 24) - 1  # bytes of tags in FLAC
 _SPEEX_EXTRA = 68  # where Speex says how many further packets are no sound
 _FLAC_HEADER = 4  # bytes: kind, with a bit for the last block, and length
@@ -158,6 +159,7 @@ def _stream(source: Source) -> _Stream:
             or not page.lacing
             or page.flags & ogg_pages.FIRST
             or is_continued != is_open
+            or len(headers) > _MOST_PAGES
         ):
             break
         for place, segments, is_end in page.packets():

@@ -152,8 +152,8 @@ def _edit_id3(
     tags = _tags(source, box)
     if not tags:
         carried = _carried(source, box, changes) if any(changes.values()) else {}
-        wanted, comment = carried | dict(changes), _comment(source, box)
-        edited = _id3v2.edit(source, None, wanted, room=False, comment=comment)
+        said, comment = carried | dict(changes), _comment(source, box)
+        edited = _id3v2.edit(source, None, said, room=False, comment=comment)
         if edited.frames:
             layout.add(b"id3 " if box.kind == b"WAVE" else b"ID3 ", *edited.pieces)
         yield from edited.frames

@@ -443,3 +443,16 @@ def test_any_damage_is_survived(kind: str, places: list[tuple[int, int]]) -> Non
     except TagError:
         return
     TRIAL.changed(data, SOME["longer"])
+
+
+@pytest.mark.parametrize(
+    ("bound", "told"), [("_LONGEST", "longer than"), ("_MOST_PAGES", "damaged")]
+)
+def test_tags_beyond_all_bounds_are_refused(
+    monkeypatch: pytest.MonkeyPatch, bound: str, told: str
+) -> None:
+    data = proved(plain("vorbis"), SOME["ten thousand"])  # some 190 KB on several pages
+    monkeypatch.setattr(ogg, bound, 1 << 17 if bound == "_LONGEST" else 2)
+    with pytest.raises(TagError, match=told):
+        TRIAL.read(data)
+    TRIAL.read(plain("vorbis"))

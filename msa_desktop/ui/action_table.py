@@ -37,12 +37,21 @@ class Act(StrEnum):
     WRITE = auto()
     UNDO_BATCH = auto()
     UNDO_FILES = auto()
+    INSTALL_MODEL = auto()
+    CANCEL_MODEL = auto()
+    VERIFY_MODEL = auto()
+    ADD_MODEL_FILES = auto()
+    REMOVE_MODEL = auto()
+    MODEL_TERMS = auto()
+    COPY_COMMAND = auto()
+    ADD_OWN_MODEL = auto()
     FILTER = auto()
     SHOW_ALL = auto()
     SHOW_RECENT = auto()
     SHOW_ATTENTION = auto()
     SHOW_REVIEW = auto()
     SHOW_HISTORY = auto()
+    SHOW_MODELS = auto()
     BACK = auto()
     FORWARD = auto()
     SIDEBAR = auto()
@@ -64,6 +73,7 @@ class Place(Flag):
     FOLDER_MENU = auto()  # right-click on a folder
     REVIEW_MENU = auto()  # right-click on a track in the review
     HISTORY_MENU = auto()  # right-click on what was written
+    MODEL_MENU = auto()  # right-click on a model
 
 
 class Reach(Enum):
@@ -296,6 +306,53 @@ SPECS: dict[Act, Spec] = {
         _HISTORY,
         group=6,
     ),
+    Act.INSTALL_MODEL: Spec(
+        "&Install…",
+        (),
+        "download",
+        "Download this model, once you agreed to its size and licence",
+        Place.MODEL_MENU,
+    ),
+    Act.CANCEL_MODEL: Spec(
+        "&Cancel", (), "close", "End this; what came is kept for the next time", Place.MODEL_MENU
+    ),
+    Act.VERIFY_MODEL: Spec(
+        "&Verify", (), "check", "Read this model's files and compare their hashes", Place.MODEL_MENU
+    ),
+    Act.ADD_MODEL_FILES: Spec(
+        "Add from &file…",
+        (),
+        "folder",
+        "Take files of this model that you have already",
+        Place.MODEL_MENU,
+    ),
+    Act.REMOVE_MODEL: Spec(
+        "&Remove…", (), "trash", "Take this model's files off the disk", Place.MODEL_MENU
+    ),
+    Act.MODEL_TERMS: Spec(
+        "&Licence and terms…",
+        (),
+        "info",
+        "What this model's licence asks of you; nothing is downloaded",
+        Place.MODEL_MENU,
+        group=1,
+    ),
+    Act.COPY_COMMAND: Spec(
+        "C&opy the command",
+        (),
+        "copy",
+        "Copy the command that installs what runs this model",
+        Place.MODEL_MENU,
+        group=1,
+    ),
+    Act.ADD_OWN_MODEL: Spec(
+        "Add a language &model…",
+        (),
+        "plus",
+        "Take a GGUF file of yours as one more language model",
+        Place.FILE | Place.MODEL_MENU,
+        group=2,
+    ),
     Act.FILTER: Spec(
         "&Filter", ("Ctrl+F",), "search", "Type words to show only tracks with them", Place.VIEW
     ),
@@ -319,6 +376,14 @@ SPECS: dict[Act, Spec] = {
         ("Ctrl+5",),
         "history",
         "What was written into files, and how to take it back",
+        Place.VIEW,
+        group=1,
+    ),
+    Act.SHOW_MODELS: Spec(
+        "Mo&dels",
+        ("Ctrl+6",),
+        "models",
+        "What the program hears, reads and writes with, and how to get more",
         Place.VIEW,
         group=1,
     ),

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from msa_desktop.base.errors import UserError
+from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import (
     AnalysisProgress,
     Event,
     EventBus,
     HistoryChanged,
+    ModelProgress,
     Notice,
     PeaksReady,
     ProposalsChanged,
@@ -52,6 +53,7 @@ class _Gathered:
     proposals: set[TrackId] | None = None
     history: bool = False
     tags: TagProgress | None = None
+    models: dict[str, ModelProgress] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
@@ -76,6 +78,8 @@ class _Gathered:
                 self.history = True
             case TagProgress():
                 self.tags = event
+            case ModelProgress():
+                self.models[event.model] = event
             case Notice():
                 self.notices.append(event)
 
@@ -91,6 +95,7 @@ class Bridge(QObject):
     proposals_changed = Signal(frozenset)
     history_changed = Signal()
     tag_progress = Signal(TagProgress)
+    model_progress = Signal(ModelProgress)
     notice = Signal(Notice)
     _arrived = Signal()
 
@@ -146,6 +151,8 @@ class Bridge(QObject):
             self.history_changed.emit()
         if gathered.tags is not None:
             self.tag_progress.emit(gathered.tags)
+        for progress in gathered.models.values():
+            self.model_progress.emit(progress)
         for notice in gathered.notices:
             self.notice.emit(notice)
 
@@ -234,7 +241,7 @@ class Background(QObject):
             if request.done is not None:
                 request.done(result)
             return
-        if not isinstance(error, UserError):
+        if not isinstance(error, UserError | Cancelled):
             _log.error("a request of the window failed", exc_info=error)
         (request.failed or self.failed.emit)(error)
 

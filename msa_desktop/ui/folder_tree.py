@@ -16,7 +16,7 @@ from msa_desktop.ui import text
 class Kind(Enum):
     """What a line of the side bar is."""
 
-    PLACE = auto()  # All music, Recently added, Needs attention, Review, History
+    PLACE = auto()  # All music, Recently added, Needs attention, Review, History, Models
     TITLE = auto()  # a word above a group; not selectable
     ROOT = auto()
     FOLDER = auto()
@@ -28,6 +28,7 @@ class Page(Enum):
     TRACKS = auto()
     REVIEW = auto()
     HISTORY = auto()
+    MODELS = auto()
 
 
 @dataclass(slots=True)
@@ -121,6 +122,7 @@ def build(
     review = Node(Kind.PLACE, "review", "Review", "inbox", to_decide or None, page=Page.REVIEW)
     tree.add(0, review)
     tree.add(0, Node(Kind.PLACE, "history", "History", "history", page=Page.HISTORY))
+    tree.add(0, Node(Kind.PLACE, "models", "Models", "models", page=Page.MODELS))
     if roots:
         tree.add(0, Node(Kind.TITLE, "folders", "Folders"))
     for root in sorted(roots, key=_root_name):

@@ -25,6 +25,7 @@ from msa_desktop.base.events import (
     TracksChanged,
 )
 from msa_desktop.base.model import Root, TrackId
+from msa_desktop.base.settings import Settings
 from msa_desktop.services.library import Library
 from msa_desktop.services.tagging import Tagging
 from msa_desktop.store.tracks import SortKey
@@ -37,6 +38,8 @@ from msa_desktop.ui.folder_tree import Page
 from msa_desktop.ui.history_page import HistoryPage
 from msa_desktop.ui.library_commands import LibraryCommands
 from msa_desktop.ui.message_bar import MessageBar
+from msa_desktop.ui.model_commands import ModelCommands
+from msa_desktop.ui.models_page import ModelsPage
 from msa_desktop.ui.navigation import Navigation
 from msa_desktop.ui.play_order import PlayOrder
 from msa_desktop.ui.playback import Playback
@@ -121,6 +124,14 @@ class MainWindow(QMainWindow):
             self.tracks.targets,
             self,
         )
+        self.models = ModelCommands(
+            app.models,
+            self._settings,
+            self.background,
+            self.actions_table,
+            self.models_page,
+            self,
+        )
         self._lay_out()
         self.navigation = Navigation(
             self.actions_table,
@@ -130,6 +141,7 @@ class MainWindow(QMainWindow):
             self.review,
             self.evidence,
             self.history,
+            self.models_page,
             self.tracks,
             self,
         )
@@ -140,12 +152,13 @@ class MainWindow(QMainWindow):
 
     def open(self, folder: str | None) -> None:
         """Reads the library, and starts the background work with one more folder if given."""
-        self.sidebar.refresh()
+        self.show_library()
         self.library.open(folder)
 
     def show_library(self) -> None:
         """Reads the library without starting any work on it."""
         self.sidebar.refresh()
+        self.models.check_language()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remembers the layout, and ends what this window began."""
@@ -159,6 +172,7 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self.tags.work.cancel()
         self.tag_service.close()
+        self.models.close()
         self.background.close()
 
     # Parts
@@ -179,6 +193,7 @@ class MainWindow(QMainWindow):
         self.review = ReviewPage(app.proposals, self.background, actions, self)
         self.evidence = EvidencePane(actions.for_lists(), self)
         self.history = HistoryPage(self.tag_service, actions, self._history_megabytes, self)
+        self.models_page = ModelsPage(actions, self)
         self.player = PlayerBar(self, playback=playback)
         self.progress = AnalysisBar(self)
         self.messages = MessageBar(self)
@@ -189,7 +204,12 @@ class MainWindow(QMainWindow):
         self.actions_table.fill_bar(self.menuBar())
         self.workspace = Workspace(
             self.sidebar,
-            {Page.TRACKS: self.pane, Page.REVIEW: self.review, Page.HISTORY: self.history},
+            {
+                Page.TRACKS: self.pane,
+                Page.REVIEW: self.review,
+                Page.HISTORY: self.history,
+                Page.MODELS: self.models_page,
+            },
             {Page.TRACKS: self.panel, Page.REVIEW: self.evidence},
             self,
         )
@@ -226,9 +246,10 @@ class MainWindow(QMainWindow):
         self.progress.cancel_clicked.connect(self.tags.work.cancel)
         self.tags.said.connect(self.messages.say)
         self.tags.failed.connect(self.messages.show_error)
+        self.models.language_missing.connect(self.review.set_model_missing)
         self.tags.batch_asked.connect(self.navigation.show_batch)
         self._drop_area.dropped.connect(self.library.add_folders)
-        for speaker in (self.library, self.tracks):
+        for speaker in (self.library, self.tracks, self.models):
             speaker.said.connect(self.messages.say)
             speaker.failed.connect(self.messages.show_error)
         self.background.failed.connect(self.messages.show_error)
@@ -245,6 +266,7 @@ class MainWindow(QMainWindow):
         self.bridge.proposals_changed.connect(self.sidebar.refresh_soon)
         self.bridge.history_changed.connect(self.history.refresh)
         self.bridge.tag_progress.connect(self._tag_progress)
+        self.bridge.model_progress.connect(self.models.take_progress)
         self.bridge.notice.connect(self.messages.show_notice)
 
     def _wire_actions(self) -> None:
@@ -292,6 +314,9 @@ class MainWindow(QMainWindow):
 
     def _similar_count(self) -> int:
         return self.app.settings.similar_count
+
+    def _settings(self) -> Settings:
+        return self.app.settings
 
     def _history_megabytes(self) -> int:
         return self.app.settings.history_megabytes
@@ -358,6 +383,7 @@ class MainWindow(QMainWindow):
         dialog.changed.connect(self.library.take_settings)
         dialog.changed.connect(self.panel.reload)
         dialog.changed.connect(self.history.refresh)
+        dialog.changed.connect(self.models.check_language)
         dialog.open()
 
     def _make_demo(self) -> None:

@@ -9,6 +9,7 @@ from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.evidence_pane import EvidencePane
 from msa_desktop.ui.folder_tree import Node, Page
 from msa_desktop.ui.history_page import HistoryPage
+from msa_desktop.ui.models_page import ModelsPage
 from msa_desktop.ui.review_model import Entry
 from msa_desktop.ui.review_page import ReviewPage
 from msa_desktop.ui.sidebar import Sidebar
@@ -28,6 +29,7 @@ class Navigation(QObject):
         review: The page of proposals.
         evidence: What belongs to it, at the right.
         history: The page of what was written.
+        models: The page of models.
         tracks: What the actions on tracks do.
         parent: Qt's parent.
     """
@@ -41,6 +43,7 @@ class Navigation(QObject):
         review: ReviewPage,
         evidence: EvidencePane,
         history: HistoryPage,
+        models: ModelsPage,
         tracks: TrackCommands,
         parent: QObject,
     ) -> None:
@@ -51,6 +54,7 @@ class Navigation(QObject):
         self._review = review
         self._evidence = evidence
         self._history = history
+        self._models = models
         self._tracks = tracks
         handlers = {
             Act.FILTER: self._focus_filter,
@@ -59,6 +63,7 @@ class Navigation(QObject):
             Act.SHOW_ATTENTION: self.show_attention,
             Act.SHOW_REVIEW: self._show_review,
             Act.SHOW_HISTORY: self._show_history,
+            Act.SHOW_MODELS: self.show_models,
             Act.NEXT_PANE: workspace.next_pane,
         }
         for act, handler in handlers.items():
@@ -76,6 +81,11 @@ class Navigation(QObject):
         self._history.show_batch(batch_id)
         self._show_history()
 
+    def show_models(self) -> None:
+        """To the models."""
+        self._sidebar.choose("models")
+        self._workspace.focus_centre()
+
     def _show(self, node: Node) -> None:
         self._workspace.show_page(node.page)
         if node.page is Page.TRACKS:
@@ -84,8 +94,10 @@ class Navigation(QObject):
         elif node.page is Page.REVIEW:
             self._review.open()
             self._tracks.use_list(self._review.list)
-        else:
+        elif node.page is Page.HISTORY:
             self._history.open()
+        else:
+            self._models.open()
 
     def _show_evidence(self, entry: Entry | None, field: Field | None) -> None:
         self._evidence.show_evidence(entry, field)

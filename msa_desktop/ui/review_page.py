@@ -80,6 +80,7 @@ class ReviewPage(QWidget):
         self._actions = actions
         self._counts: Counts = (_NONE, 0)
         self._proposing = False
+        self._model_missing = False
         self._on_note: Callable[[], object] | None = None
         self.model = ReviewModel(reader, background, self)
         self.list = ReviewList(self.model, actions.for_review(), self)
@@ -130,6 +131,12 @@ class ReviewPage(QWidget):
         """Says whether proposals are being made, which an empty list tells."""
         if proposing != self._proposing:
             self._proposing = proposing
+            self._choose_page()
+
+    def set_model_missing(self, missing: bool) -> None:
+        """Says whether the settings ask for a language model that is not here."""
+        if missing != self._model_missing:
+            self._model_missing = missing
             self._choose_page()
 
     def show_accepted(self) -> None:
@@ -250,6 +257,15 @@ class ReviewPage(QWidget):
             )
         elif self._proposing:
             self._say("inbox", "Proposing tags…", "They appear here as they are made.")
+        elif not total.tracks and self._model_missing:
+            self._say(
+                "models",
+                "No language model is ready",
+                "The settings ask for one to word the proposals. Install one, or have the rules do "
+                "it: they need none.",
+                "Go to the models",
+                self._actions[Act.SHOW_MODELS].trigger,
+            )
         elif not total.tracks:
             self._say(
                 "inbox",

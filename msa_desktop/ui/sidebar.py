@@ -88,7 +88,7 @@ class Sidebar(QWidget):
             self._refresh_soon.start()
 
     def choose(self, key: str) -> None:
-        """Moves to a line: "all", "recent", "attention", "review", "history" or a folder's path."""
+        """Moves to a line: a place ("all", "review", ...) or a folder, by its path."""
         self._wanted = key
         index = self._model.index_of(key)
         if index.isValid():

@@ -48,6 +48,8 @@ class Role(StrEnum):
     BAR = "bar"
     CARD = "card"
     NOTICE = "notice"
+    LIST = "list"
+    ROW = "row"
     LINE = "line"
     # For words
     HEADING = "heading"
@@ -58,6 +60,7 @@ class Role(StrEnum):
     SECTION = "section"
     CHIP = "chip"
     DANGER = "danger"
+    CODE = "code"
     # For words or buttons
     ATTENTION = "attention"
     # For buttons

@@ -23,7 +23,7 @@ def _node(tree: Tree, key: str) -> Node:
 def test_folders_hang_under_their_roots_with_what_is_below_them_counted() -> None:
     tree = folder_tree.build(_COUNTS, 5, _ROOTS, _FOLDERS)
     names = [node.name for node in tree.top_nodes()]
-    places = ["All music", "Recently added", "Needs attention", "Review", "History"]
+    places = ["All music", "Recently added", "Needs attention", "Review", "History", "Models"]
     assert names == [*places, "Folders", "music", "usb"]
     assert _node(tree, "review").count == 5
     assert _node(tree, "/music").count == 7
@@ -50,6 +50,7 @@ def test_an_empty_library_has_no_folders_title() -> None:
         "attention",
         "review",
         "history",
+        "models",
     ]
     assert _node(tree, "review").count is None
     assert _node(tree, "attention").count is None

@@ -65,7 +65,15 @@ def test_every_setting_is_there_with_its_words_on_its_groups_page(dialog: Settin
         assert field.description in words
     groups = dialog.findChildren(QListWidget)[0]
     shown = [groups.item(row).text() for row in range(groups.count())]
-    assert shown == ["Window", "Library", "Analysis", "Tags", "Writing", "Program"]
+    assert shown == [
+        "Window",
+        "Library",
+        "Analysis",
+        "Tags",
+        "Writing",
+        "Language model",
+        "Program",
+    ]
 
 
 def test_it_shows_what_the_file_says(qtbot: QtBot, file: SettingsFile) -> None:

@@ -19,7 +19,6 @@ from msa_desktop.base.model import display_path
 from msa_desktop.base.paths import DataPaths, resources
 from msa_desktop.base.settings import Settings, SettingsFile
 from msa_desktop.llm import words
-from msa_desktop.llm.rules import RulesTagger
 from msa_desktop.llm.words import Words
 from msa_desktop.services.doctor import Doctor
 from msa_desktop.services.evidence import EvidenceReader
@@ -28,6 +27,7 @@ from msa_desktop.services.library import Library
 from msa_desktop.services.models import Models
 from msa_desktop.services.search import Search
 from msa_desktop.services.tag_writing import TagWriting
+from msa_desktop.services.taggers import Taggers
 from msa_desktop.services.tagging import Tagging
 from msa_desktop.services.written import WrittenFiles
 from msa_desktop.store.db import Database
@@ -164,6 +164,11 @@ class App:
             return Journal(self.paths.journal, self.tracks.library_id())
 
     @cached_property
+    def taggers(self) -> Taggers:
+        """Rules and language models, as the settings want them."""
+        return Taggers(self.words, self.vocabulary, self.models, lambda: self.settings, self.events)
+
+    @cached_property
     def tagging(self) -> Tagging:
         """Proposing, writing and undoing tags.
 
@@ -189,7 +194,7 @@ class App:
             EvidenceReader(
                 self.tracks, self.proposals, self.encoders[0], self.vocabulary, self.words
             ),
-            RulesTagger(self.words, self.vocabulary.usual()),
+            self.taggers.current,
             self.words,
             self.events,
             lambda: self.settings,
@@ -214,6 +219,10 @@ class App:
 
     def close(self) -> None:
         """Ends the background work, writes what waits, and gives up the lock."""
+        if "taggers" in self.__dict__:
+            self.taggers.close()
+        if "tagging" in self.__dict__:
+            self.tagging.close()
         if "library" in self.__dict__:
             self.library.close()
         if "writer" in self.__dict__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,8 @@ class Features:
 
 def _read(path: str) -> Reading:
     """The first look at a file. Its tags are `tagio`'s; FFmpeg knows a few formats more."""
-    reading = decode.read(path)
+    begun_at = time.time()
+    reading = replace(decode.read(path), begun_at=begun_at)
     try:
         fields = tag_files.read(path)
     except (TagError, OSError):

@@ -73,7 +73,9 @@ class HistoryFile:
         path: Where it was written.
         before: What the changed tags said before.
         after: What was written.
+        track_id: The library's track, where it is one of the library that is in use.
         reason: Why it was left alone, or why its undo failed; "" where all went well.
+        sound: What tells it from any other file, whatever its tags; empty where it was left alone.
         kept: Whether the journal still holds what gives its original bytes back.
     """
 
@@ -86,6 +88,7 @@ class HistoryFile:
     after: FieldValues
     reason: str = ""
     kept: bool = True
+    sound: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

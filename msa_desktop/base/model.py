@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -152,11 +153,13 @@ class Reading:
         sound_id: Hash of the codec parameters and the first compressed audio packets (and of some
             from all over the track, where it begins with a long silence). Two files with one
             sound_id and one duration hold the same sound, whatever their tags or names.
+        begun_at: When the look began; seconds since the epoch.
     """
 
     info: AudioInfo
     tags: Tags
     sound_id: bytes
+    begun_at: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

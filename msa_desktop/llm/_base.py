@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from msa_desktop.base.fields import Field, FieldValues
+from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
 
@@ -35,8 +36,17 @@ class Tagger(Protocol):
     id: str
     """Id and version, such as "rules-1"; kept with what it proposed."""
 
-    def suggest(self, evidence: Evidence) -> Mapping[Field, tuple[Suggestion, ...]]:
+    def suggest(
+        self, evidence: Evidence, cancel: CancelToken | None = None
+    ) -> Mapping[Field, tuple[Suggestion, ...]]:
         """Values by field, the surest first; fields it has nothing for are left out.
 
         Each suggestion carries the labels and neighbours it rests on; there is none without.
+
+        Args:
+            evidence: What is known of the track.
+            cancel: Ends a slow tagger early.
+
+        Raises:
+            Cancelled: The token was set.
         """

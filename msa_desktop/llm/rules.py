@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from msa_desktop.base.fields import Field
+from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.proposals import HeardLabel, Suggestion, TaggedNeighbour
 from msa_desktop.llm._base import Evidence
@@ -59,7 +60,9 @@ class RulesTagger:
         self._words = words
         self._usual = usual
 
-    def suggest(self, evidence: Evidence) -> dict[Field, tuple[Suggestion, ...]]:
+    def suggest(
+        self, evidence: Evidence, _cancel: CancelToken | None = None
+    ) -> dict[Field, tuple[Suggestion, ...]]:
         """See `llm._base.Tagger`."""
         heard = self._all_heard(evidence)
         found = {

@@ -1,16 +1,16 @@
 """Writes tags into many files as one batch, and takes batches back.
 
 Files go through in groups, several at once: planned; stored in the journal, in one transaction;
-composed and put in place; settled in the journal. So whatever lies on a disk at any moment, the
-journal knows of it, and `services.tag_recovery` can tell what became of it after a kill.
+composed and put in place; told to the library; settled in the journal. So whatever lies on a disk
+at any moment, the journal knows of it, and `services.tag_recovery` can tell what became of it after
+a kill.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,15 +18,15 @@ from typing import TypeVar
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, HistoryChanged, Notice, TagWork
-from msa_desktop.base.fields import FACTS, FieldValues
+from msa_desktop.base.fields import FieldValues
 from msa_desktop.base.history import Batch, Change, FileState, HistoryFile, Preview, WriteReport
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import FileStamp
 from msa_desktop.base.settings import Settings
-from msa_desktop.services import tag_recovery
+from msa_desktop.services import tag_batch, tag_recovery
 from msa_desktop.services.tag_crew import Crew, Tally
 from msa_desktop.services.tag_recovery import Find, OnWritten, Recovery, TrackOf, Written
-from msa_desktop.store.journal import Entry, Journal, Original
+from msa_desktop.store.journal import Entry, Journal
 from msa_desktop.tagio import safe_write
 from msa_desktop.tagio.safe_write import Former, Planned, Restored
 
@@ -117,7 +117,8 @@ class TagWriting:
                 the room): nothing was written. Where that comes up later, the rest of the files is
                 left alone for that reason.
         """
-        return self._write(changes, name or _name_of(changes), TagWork.WRITE, merge, cancel)
+        name = name or tag_batch.name_of(changes)
+        return self._write(changes, name, TagWork.WRITE, merge, cancel)
 
     def _write(
         self,
@@ -127,20 +128,22 @@ class TagWriting:
         merge: bool = False,
         cancel: CancelToken | None = None,
     ) -> WriteReport:
+        if self._closing.cancelled:
+            return Tally().report(cancelled=True)
         settings = self._settings()
         plan = partial(
             safe_write.plan, separate_hard_links=settings.separate_hard_links, merge=merge
         )
         tally = Tally()
-        wanted = _one_a_file(map(self._with_track, changes), tally)
+        wanted = tag_batch.one_a_file(map(self._with_track, changes), tally)
         with self._turn, Crew(work, len(wanted), self._events, cancel, self._closing) as crew:
             self._recover()
             try:
                 for group, found in crew.groups(plan, wanted, tally):
-                    plans = _feasible(group, found, tally)
+                    plans = tag_batch.feasible(group, found, tally)
                     for change, planned in plans:
                         if planned.left_out:
-                            tally.refused.append((change, _left_out(change, planned)))
+                            tally.refused.append((change, tag_batch.left_out(change, planned)))
                     ready = [(change, planned) for change, planned in plans if planned.frames]
                     tally.unchanged += len(plans) - len(ready)
                     if ready:
@@ -159,7 +162,8 @@ class TagWriting:
     ) -> None:
         changes, plans = zip(*ready, strict=True)
         try:
-            ids = self._announce(crew, [_entry(*pair) for pair in ready], name, settings, tally)
+            entries = [tag_batch.entry_of(*pair) for pair in ready]
+            ids = self._announce(crew, entries, name, settings, tally)
         except UserError as error:
             tally.stop(error, changes)
             return
@@ -167,7 +171,7 @@ class TagWriting:
         # In this order: what the library was not told of, `recover` must still find.
         self._tell(changes, [change.fields for change in changes], outcomes, tally)
         with self._settling(tally):
-            self._journal.settle(*_by_outcome(ids, outcomes))
+            self._journal.settle(*tag_batch.by_outcome(ids, outcomes))
 
     def _announce(
         self,
@@ -356,15 +360,15 @@ class TagWriting:
         settings: Settings,
         tally: Tally,
     ) -> None:
-        ready = _feasible(group, found, tally)
+        ready = tag_batch.feasible(group, found, tally)
         try:
             self._journal.undoing({file.id: laid.copy for file, laid in ready})
         except UserError as error:
             tally.stop(error, [file for file, _ in ready])
             return
         outcomes = self._carry_out(crew, [laid for _, laid in ready], settings)
-        undone, failed = _by_outcome([file.id for file, _ in ready], outcomes)
-        _, refused = _by_outcome([file.id for file in group], found)
+        undone, failed = tag_batch.by_outcome([file.id for file, _ in ready], outcomes)
+        _, refused = tag_batch.by_outcome([file.id for file in group], found)
         tried = [file for file, _ in ready]
         self._tell(tried, [file.before for file in tried], outcomes, tally)
         with self._settling(tally):
@@ -431,67 +435,3 @@ class TagWriting:
     def history_size(self) -> int:
         """Bytes that are kept to take writes back."""
         return self._journal.size()
-
-
-def _name_of(changes: Sequence[Change]) -> str:
-    fields = sorted({FACTS[name].title for change in changes for name in change.fields})
-    files = len({change.path for change in changes})
-    return f"{', '.join(fields)}: {files} file{'s' if files != 1 else ''}"
-
-
-def _one_a_file(changes: Iterable[Change], tally: Tally) -> list[Change]:
-    """The changes, those of one file (by whatever link) joined; one that disagrees is refused."""
-    joined: dict[str, Change] = {}
-    for change in changes:
-        real = os.path.realpath(change.path)
-        first = joined.get(real)
-        if first is None:
-            joined[real] = change
-        elif any(
-            first.fields.get(name, values) != values for name, values in change.fields.items()
-        ):
-            tally.refused.append((change, "Another change of this batch says otherwise."))
-        else:
-            joined[real] = replace(
-                first,
-                fields={**first.fields, **change.fields},
-                expected={**(change.expected or {}), **(first.expected or {})} or None,
-                track_id=change.track_id if first.track_id is None else first.track_id,
-            )
-    return list(joined.values())
-
-
-def _feasible(
-    items: Sequence[F], plans: Sequence[P | UserError], tally: Tally
-) -> list[tuple[F, P]]:
-    """Each file that can be written, with its plan; the others are told."""
-    ready = []
-    for item, plan in zip(items, plans, strict=True):
-        if isinstance(plan, UserError):
-            tally.refused.append((item, str(plan)))
-        else:
-            ready.append((item, plan))
-    return ready
-
-
-def _by_outcome(
-    ids: Sequence[int], outcomes: Sequence[object | UserError]
-) -> tuple[list[int], dict[int, str]]:
-    """The files that went well, and the reasons of those that did not."""
-    pairs = list(zip(ids, outcomes, strict=True))
-    failed = {file_id: str(outcome) for file_id, outcome in pairs if isinstance(outcome, UserError)}
-    return [file_id for file_id, _ in pairs if file_id not in failed], failed
-
-
-def _entry(change: Change, plan: Planned) -> Entry:
-    original = Original(plan.sha256, plan.found.st_mtime_ns, plan.delta)
-    return Entry(
-        change.path, change.track_id, plan.before, plan.after, plan.copy, original, plan.sound
-    )
-
-
-def _left_out(change: Change, plan: Planned) -> str:
-    told = [
-        f'{FACTS[field].title} ("{", ".join(change.fields[field])}")' for field in plan.left_out
-    ]
-    return f"The file's format cannot hold this any more: {'; '.join(told)}."

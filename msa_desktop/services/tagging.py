@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from msa_desktop.base.errors import UserError
+from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import (
     EventBus,
     ProposalsChanged,
@@ -35,6 +35,7 @@ from msa_desktop.store.writer import Writer
 from msa_desktop.tagio import _files as tag_files
 
 _AT_ONCE = 256  # tracks looked at together
+_STORE_EVERY = 2.0  # seconds after which what a slow tagger found is stored and shown
 _TELL_EVERY = 0.1  # seconds between two progress events
 
 
@@ -64,7 +65,7 @@ class Tagging:
         writer: The one writer.
         writing: Writes into files, and takes it back.
         evidence: What is known of a track.
-        tagger: Turns evidence into suggestions.
+        tagger: Gives what turns evidence into suggestions.
         words: The vocabulary.
         events: Where changes are told.
         settings: The settings in force.
@@ -77,7 +78,7 @@ class Tagging:
         writer: Writer,
         writing: TagWriting,
         evidence: EvidenceReader,
-        tagger: Tagger,
+        tagger: Callable[[], Tagger],
         words: Words,
         events: EventBus,
         settings: Callable[[], Settings],
@@ -114,6 +115,7 @@ class Tagging:
         """
         cancel = cancel or CancelToken()
         by = policy.rules(self._settings(), self._words, least)
+        tagger = self._tagger()
         wanted = (
             self._reader.ids(TrackQuery(Scope.ALL, sort=SortKey.PATH)).tolist()
             if ids is None
@@ -124,43 +126,65 @@ class Tagging:
             asked = [field for field, kind in by.policies.items() if kind is not Policy.NEVER]
             around = self._evidence.surroundings(asked)
             for at in range(0, len(wanted), _AT_ONCE):
+                some = wanted[at : at + _AT_ONCE]
+                heard: list[TrackId] = []
+                for done, found in self._by_and_by(some, around, by, tagger, cancel):
+                    self._writer.run(partial(rows.replace_open, ids=done, proposals=found))
+                    self._events.publish(ProposalsChanged(frozenset(done)))
+                    heard += done
+                    made += len(found)
+                    tell(at + len(heard))
+                seen += len(heard)
                 if cancel.cancelled:
                     break
-                some = wanted[at : at + _AT_ONCE]
-                found, heard = self._propose_some(some, around, by)
-                self._writer.run(partial(rows.replace_open, ids=heard, proposals=found))
-                self._events.publish(ProposalsChanged(frozenset(heard)))
-                seen += len(heard)
-                made += len(found)
                 unheard += len(some) - len(heard)
                 tell(at + len(some))
         return ProposeReport(seen, made, unheard, cancel.cancelled)
 
-    def _propose_some(
-        self, ids: Sequence[TrackId], around: Surroundings, by: policy.Rules
-    ) -> tuple[list[Proposal], list[TrackId]]:
-        """Proposals for some tracks, and which of them were heard at all."""
+    def _by_and_by(
+        self,
+        ids: Sequence[TrackId],
+        around: Surroundings,
+        by: policy.Rules,
+        tagger: Tagger,
+        cancel: CancelToken,
+    ) -> Iterator[tuple[list[TrackId], list[Proposal]]]:
+        """Tracks that were dealt with, and their proposals: all at once, or as a slow tagger goes.
+
+        Ends early where `cancel` is set.
+        """
         tracks = [t for t in self._reader.get_many(ids) if t.state is TrackState.ANALYSED]
         rejected = self.proposals.rejected(track.id for track in tracks)
         filled = [field for field, kind in by.policies.items() if kind is Policy.FILL]
         evidence = self._evidence.of(tracks, around, filled)
-        found = []
+        done: list[TrackId] = []
+        found: list[Proposal] = []
+        began = time.monotonic()
         for track in tracks:
-            said = evidence[track.id].says
-            for field, suggestions in self._tagger.suggest(evidence[track.id]).items():
+            try:
+                cancel.check()
+                suggested = tagger.suggest(evidence[track.id], cancel)
+            except Cancelled:
+                break
+            for field, suggestions in suggested.items():
                 proposal = policy.propose(
                     track.id,
                     field,
-                    said.get(field, ()),
+                    evidence[track.id].says.get(field, ()),
                     suggestions,
                     by,
                     self._words,
-                    tagger=self._tagger.id,
+                    tagger=tagger.id,
                     rejected=rejected.get(track.id, ()),
                 )
                 if proposal is not None:
                     found.append(proposal)
-        return found, [track.id for track in tracks]
+            done.append(track.id)
+            if time.monotonic() - began >= _STORE_EVERY:
+                yield done, found
+                done, found, began = [], [], time.monotonic()
+        if done:
+            yield done, found
 
     @contextmanager
     def _alone(self, work: TagWork, total: int) -> Iterator[Callable[[int], None]]:
@@ -389,3 +413,7 @@ class Tagging:
             cancel: Ends it early; what was undone stays so.
         """
         return self._writing.undo(batch_id, file_ids, fields_only=fields_only, cancel=cancel)
+
+    def close(self) -> None:
+        """Ends a write or an undo that is under way, in good order."""
+        self._writing.close()

@@ -103,9 +103,8 @@ def _is_equal_value(field: Field, says: tuple[str, ...], wanted: tuple[str, ...]
 
     ID3v2.3 joins several artists in one text; MP4 keeps tracks and tempo as whole numbers.
     """
-    if says == wanted or (len(wanted) > 1 and says == ("; ".join(wanted),)):
-        return True
-    if FACTS[field].listed and same(field, says, wanted):
+    is_joined = len(wanted) > 1 and says == ("; ".join(wanted),)
+    if says == wanted or is_joined or (FACTS[field].listed and same(field, says, wanted)):
         return True
     if len(says) != 1 or len(wanted) != 1:
         return False

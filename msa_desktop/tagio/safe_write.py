@@ -215,7 +215,7 @@ def _holds(known: Format, source: Source, field: Field, values: tuple[str, ...])
 
 def _surprise(field: Field, tags: FieldValues, expected: FieldValues) -> str:
     now, then = (
-        f'"{", ".join(values)}"' if values else "nothing"
+        f'"{", ".join(shown(field, values))}"' if values else "nothing"
         for values in (tags.get(field, ()), expected[field])
     )
     return (

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.fields import FACTS, Field, cleaned, same
 
+FULL_WIDTH = "\uff12\uff10\uff12\uff10"  # 2020 in other digits
+
 
 def test_values_are_tidied() -> None:
     assert cleaned(Field.GENRE, [" Rock ", "Rock", "", "Hip\nHop\0", "  "]) == ("Rock", "Hip Hop")
@@ -20,7 +22,11 @@ def test_values_are_tidied() -> None:
     [
         (Field.BPM, ["120", "99.5", "1", "174.125"], ["0", "fast", "1000", "120.", "-3"]),
         (Field.KEY, ["C", "F#m", "Ebm", "o"], ["H", "c", "Cmaj", "C#mm", "8A"]),
-        (Field.DATE, ["1999", "1999-03", "1999-03-04"], ["99", "1999-3-4", "soon", "\uff12\uff10\uff12\uff10", "2020-13-45"]),
+        (
+            Field.DATE,
+            ["1999", "1999-03", "1999-03-04"],
+            ["99", "1999-3-4", "soon", FULL_WIDTH, "2020-13-45"],
+        ),
         (Field.TRACK, ["3", "3/12", "03"], ["A1", "3/", "12345"]),
     ],
 )

@@ -612,16 +612,21 @@ def test_nothing_to_recover(desk: Desk, songs: list[Path]) -> None:
 
 def test_closing_ends_the_work_with_the_files_under_way(desk: Desk, songs: list[Path]) -> None:
     ended = threading.Event()
-    closing_ = threading.Thread(target=lambda: (desk.writing.close(), ended.set()))
+
+    def close() -> None:
+        desk.writing.close()
+        ended.set()
+
+    closer = threading.Thread(target=close)
 
     def hear(news: Sequence[Written]) -> None:
         desk.hear(news)
-        closing_.start()
+        closer.start()
         assert not ended.wait(0.1), "it waits"
 
     desk.writing._on_written = hear
     report = desk.writing.write([jazz(song) for song in songs])
-    closing_.join(30)
+    closer.join(30)
     assert (report.cancelled, len(report.done)) == (True, 16)
     assert desk.journal.unfinished() == []
     desk.journal.close()

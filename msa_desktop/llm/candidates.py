@@ -1,0 +1,98 @@
+"""What a model may say of one track: everything that something speaks for, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from msa_desktop.base.fields import Field
+from msa_desktop.base.proposals import Suggestion
+from msa_desktop.llm._base import Evidence
+from msa_desktop.llm.prompt import plain
+from msa_desktop.llm.rules import RulesTagger
+from msa_desktop.llm.words import Words, is_decade
+
+MOST = {Field.GENRE: 3, Field.MOOD: 2}
+"""How many words of a field a model may choose."""
+
+_OFFERED = {Field.GENRE: 12, Field.MOOD: 6}
+_STATED = 8
+_LONGEST_WORD = 40  # characters; what is longer is no genre
+_OWN = "the file's own tags"
+
+Wanted = Callable[[Field, str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a model may say of one track.
+
+    Attributes:
+        tags: By field, each word as a model is shown it, and what it stands for, the surest first.
+        stated: Labels that are sure enough to be stated in a sentence, the surest first.
+        numbers: What the program puts in the place of a name in braces: "{tempo}" is "120 BPM".
+    """
+
+    tags: Mapping[Field, Mapping[str, Suggestion]]
+    stated: tuple[Suggestion, ...]
+    numbers: Mapping[str, str]
+
+
+def gather(
+    evidence: Evidence, rules: RulesTagger, words: Words, wanted: Wanted | None = None
+) -> Candidates:
+    """The candidates of one track.
+
+    Args:
+        evidence: What is known of it.
+        rules: Says how sure the evidence makes each word.
+        words: The table of genres and moods.
+        wanted: Whether the person wants a word at all; None: every word.
+    """
+    found = rules.candidates(evidence)
+    tags = {}
+    for field, most in _OFFERED.items():
+        own = [
+            Suggestion(words.canonical(field, word), 1.0, reason=_OWN)
+            for word in evidence.says.get(field, ())
+        ]
+        usable = [
+            made
+            for made in _once(own, found[field])
+            if not is_decade(made.value) and (wanted is None or wanted(field, made.value))
+        ]
+        tags[field] = _shown(usable[:most])
+    return Candidates(tags, rules.stated(evidence)[:_STATED], _numbers(evidence))
+
+
+def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Suggestion]:
+    """The file's own words first; a word that is heard too keeps what speaks for it."""
+    heard = {made.value: made for made in found}
+    first = {made.value: heard.get(made.value, made) for made in own}
+    return [*first.values(), *(made for made in found if made.value not in first)]
+
+
+def _shown(suggestions: Sequence[Suggestion]) -> dict[str, Suggestion]:
+    """By the word as it is shown; one that cannot be shown whole is left out."""
+    shown: dict[str, Suggestion] = {}
+    for made in suggestions:
+        word = plain(made.value, _LONGEST_WORD + 1)
+        if word and len(word) <= _LONGEST_WORD:
+            shown.setdefault(word, made)
+    return shown
+
+
+_MAJOR_MINOR = {"m": " minor", "": " major"}
+
+
+def _numbers(evidence: Evidence) -> dict[str, str]:
+    """The tempo and the key that the file says, in a sentence's words."""
+    tempo = next(iter(evidence.says.get(Field.BPM, ())), "")
+    key = next(iter(evidence.says.get(Field.KEY, ())), "")
+    found = {}
+    if tempo and tempo.replace(".", "", 1).isdigit():
+        found["{tempo}"] = f"{round(float(tempo))} BPM"
+    if key[:1] in set("ABCDEFG") and len(key) <= 3:
+        note = key.removesuffix("m")
+        found["{key}"] = note + _MAJOR_MINOR[key[len(note) :]]
+    return found

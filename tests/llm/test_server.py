@@ -1,0 +1,262 @@
+"""A real loopback server that answers well, and one that does everything wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from msa_desktop.base.errors import Cancelled
+from msa_desktop.base.fields import Field
+from msa_desktop.base.jobs import CancelToken
+from msa_desktop.llm import _rest, candidates, server
+from msa_desktop.llm._rest import ModelError
+from msa_desktop.llm.llama import LlamaTagger, Told
+from msa_desktop.llm.server import ServerModel
+from tests.support_llm import GROUNDING, METAL, RULES, WORDS
+
+GOOD = {"genre": ["Punk", "Metal"], "mood": [], "summary": "Punk and metal music with guitar."}
+
+Reply = Callable[["Handler", dict[str, Any]], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Does as the test says."""
+
+    reply: Reply
+    asked: list[dict[str, Any]]
+    hosts: list[str]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(body)
+        self.hosts.append(f"{self.headers['Host']}{self.path}")
+        type(self).reply(self, body)
+
+    def send(self, status: int, text: bytes, **headers: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def say(self, content: str) -> None:
+        self.send(200, json.dumps({"choices": [{"message": {"content": content}}]}).encode())
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def handler() -> Iterator[type[Handler]]:
+    class Mine(Handler):
+        asked: list[dict[str, Any]] = []  # noqa: RUF012 - one class a test
+        hosts: list[str] = []  # noqa: RUF012
+
+    yield Mine
+
+
+@pytest.fixture
+def url(handler: type[Handler]) -> Iterator[str]:
+    service = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    service.daemon_threads = True
+    thread = threading.Thread(target=service.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{service.server_port}/v1"
+    service.shutdown()
+    thread.join()
+    service.server_close()
+
+
+def ask(model: ServerModel, cancel: CancelToken | None = None) -> Told:
+    return model.ask(METAL, candidates.gather(METAL, RULES, WORDS), cancel)
+
+
+def test_a_server_that_takes_a_schema(handler: type[Handler], url: str) -> None:
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD))
+    told = ask(ServerModel(url, "tiny"))
+    assert told.tags[Field.GENRE] == ("Punk", "Metal")
+    assert told.summary == GOOD["summary"]
+    (body,) = handler.asked
+    assert (body["model"], body["temperature"], body["stream"]) == ("tiny", 0, False)
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["genre"]["items"]["enum"][:2] == ["Metal", "Thrash Metal"]
+    assert handler.hosts[0].endswith("/v1/chat/completions")
+
+
+def test_a_server_that_knows_no_schema_is_asked_without(handler: type[Handler], url: str) -> None:
+    def reply(self: Handler, body: dict[str, Any]) -> None:
+        if "response_format" in body:
+            self.send(400, b'{"error": "unknown field"}')
+        else:
+            self.say("<think>Punk {maybe}?</think>Sure:\n```json\n" + json.dumps(GOOD) + "\n```")
+
+    handler.reply = reply
+    model = ServerModel(url)
+    for _ in range(2):
+        assert ask(model).tags[Field.GENRE] == ("Punk", "Metal")
+    assert ["response_format" in body for body in handler.asked] == [True, False, False]
+
+
+def test_its_tags_and_sentence_are_believed_no_more(handler: type[Handler], url: str) -> None:
+    told = {"genre": ["Polka", "Metal"], "mood": ["Sad"], "summary": "Metal with saxophone."}
+    handler.reply = lambda self, _: self.say(json.dumps(told))
+    said: list[str] = []
+    made = LlamaTagger("m", ServerModel(url), RULES, WORDS, GROUNDING, tell=said.append)
+    found = made.suggest(METAL)
+    assert made.id.startswith("server-m-")
+    assert [s.value for s in found[Field.GENRE]] == ["Metal"]
+    assert found[Field.SUMMARY] == RULES.suggest(METAL)[Field.SUMMARY]
+    assert said == []
+
+
+def drip(self: Handler, _: dict[str, Any]) -> None:
+    self.send_response(200)
+    self.end_headers()
+    for _number in range(200):
+        self.wfile.write(b" ")
+        time.sleep(0.05)
+
+
+def cut(self: Handler, _: dict[str, Any]) -> None:
+    self.send_response(200)
+    self.send_header("Content-Length", "5000")
+    self.end_headers()
+    self.wfile.write(b'{"choices": [')
+
+
+def silent(self: Handler, _: dict[str, Any]) -> None:
+    time.sleep(10)
+
+
+def rude(self: Handler, _: dict[str, Any]) -> None:
+    self.wfile.write(b"\x00\x01\x02 this is not HTTP\r\n\r\n")
+
+
+def away(self: Handler, _: dict[str, Any]) -> None:
+    self.send(302, b"", Location="http://example.com/v1/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (away, "points to another address, which is not followed"),
+        (lambda self, _: self.send(500, b"\x1b[2Jboom"), "answered 500: .*boom"),
+        (lambda self, _: self.send(401, b"who are you"), "answered 401"),
+        (lambda self, _: self.send(404, b"no such page"), "answered 404"),
+        (lambda self, _: self.send(200, b"hello"), "something else than an answer"),
+        (lambda self, _: self.send(200, b"[" * 100_000), "something else than an answer"),
+        (lambda self, _: self.send(200, b'{"choices": []}'), "something else than an answer"),
+        (lambda self, _: self.say("I would rather not."), "cut short or is no answer"),
+        (lambda self, _: self.send(200, b" " * (2 << 20)), "more than 1 MB"),
+        (cut, "something else than an answer"),
+        (rude, "no usable answer"),
+        (silent, r"no answer within 0\.5 s"),
+        (drip, r"no answer within 0\.5 s"),
+    ],
+)
+def test_a_server_that_misbehaves(
+    handler: type[Handler], url: str, reply: Reply, reason: str
+) -> None:
+    handler.reply = staticmethod(reply)
+    began = time.monotonic()
+    with pytest.raises(ModelError, match=reason) as error:
+        ask(ServerModel(url, answer_limit=0.5))
+    assert "\x1b" not in str(error.value)
+    assert time.monotonic() - began < 8
+    assert len(handler.asked) <= 2
+
+
+def test_one_that_is_not_there_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_rest, "_FIRST", 60.0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    model = ServerModel(f"http://127.0.0.1:{port}")
+    for _ in range(2):
+        with pytest.raises(ModelError, match="Is it running"):
+            ask(model)
+    monkeypatch.setattr(model, "_post", None)  # it is not asked again
+    with pytest.raises(ModelError, match="Is it running"):
+        ask(model)
+
+
+def test_cancelling_and_closing_do_not_wait(handler: type[Handler], url: str) -> None:
+    handler.reply = silent
+    cancel, model = CancelToken(), ServerModel(url)
+    threading.Timer(0.2, cancel.cancel).start()
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        ask(model, cancel)
+    threading.Timer(0.2, model.close).start()
+    with pytest.raises(Cancelled):
+        ask(model)
+    with pytest.raises(Cancelled):
+        ask(model)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "8080",
+        "ftp://127.0.0.1/",
+        "http://",
+        "http://127.0.0.1:99999",
+        "http://me:pw@127.0.0.1/",
+    ],
+)
+def test_an_address_that_is_none(address: str) -> None:
+    with pytest.raises(ModelError, match="write it like"):
+        server.resolved(address, remote=False)
+
+
+def names(monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
+    def look_up(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (n, port)) for n in numbers]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.parametrize("numbers", [("192.0.2.7",), ("127.0.0.1", "192.0.2.7"), ("::",)])
+def test_another_machine_needs_leave(
+    monkeypatch: pytest.MonkeyPatch, numbers: tuple[str, ...]
+) -> None:
+    names(monkeypatch, *numbers)
+    with pytest.raises(ModelError, match=r"another machine.*llm_server_remote"):
+        ask(ServerModel("http://music.example:8080/v1"))
+    allowed = server.resolved("http://music.example:8080/v1", remote=True)
+    assert (allowed.host, allowed.numeric) == ("music.example", None)
+
+
+def test_the_address_that_was_looked_at_is_the_one_connected_to(
+    handler: type[Handler], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD))
+    port = url.split(":")[2].partition("/")[0]
+    found = iter([["127.0.0.1"]])
+    plain = socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **kind: Any) -> Any:
+        return plain(next(found)[0] if host == "music.example" else host, *rest, **kind)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    ask(ServerModel(f"http://music.example:{port}/v1"))
+    assert handler.hosts == [f"music.example:{port}/v1/chat/completions"]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://localhost:1/v1/", "http://[::1]:1/v1", "https://127.0.0.1/v1"]
+)
+def test_this_machine_in_all_its_names(address: str) -> None:
+    found = server.resolved(address, remote=False)
+    assert found.path == "/v1"
+    assert found.numeric in ("127.0.0.1", "::1")

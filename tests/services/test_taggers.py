@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+
+from msa_desktop.app import App
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.settings import TaggerChoice
+
+
+def test_the_rules_are_the_default(app: App) -> None:
+    assert app.taggers.current().id == "rules-1"
+
+
+def test_a_model_that_is_not_there_is_told(app: App) -> None:
+    app.override(tagger=TaggerChoice.MODEL)
+    with pytest.raises(UserError, match="no language model yet"):
+        app.taggers.current()
+    with pytest.raises(UserError, match="no language model yet"):
+        app.tagging.propose()
+    app.override(llm_model="gemma-3-270m")
+    with pytest.raises(UserError, match="Gemma"):
+        app.taggers.current()
+
+
+def test_one_is_kept_until_the_settings_change(app: App) -> None:
+    app.override(tagger=TaggerChoice.SERVER, llm_server_model="mine")
+    first = app.taggers.current()
+    assert first.id.startswith("server-mine-")
+    assert app.taggers.current() is first
+    app.override(llm_server_model="other")
+    assert app.taggers.current().id.startswith("server-other-")
+    app.override(tagger=TaggerChoice.RULES)
+    assert app.taggers.current().id == "rules-1"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import filelock
 
@@ -21,22 +22,20 @@ from msa_desktop.base.settings import Settings, SettingsFile
 from msa_desktop.llm import words
 from msa_desktop.llm.words import Words
 from msa_desktop.services.doctor import Doctor
-from msa_desktop.services.evidence import EvidenceReader
 from msa_desktop.services.intake import EncoderFacts
 from msa_desktop.services.library import Library
-from msa_desktop.services.models import Models
 from msa_desktop.services.search import Search
-from msa_desktop.services.tag_writing import TagWriting
-from msa_desktop.services.taggers import Taggers
-from msa_desktop.services.tagging import Tagging
-from msa_desktop.services.written import WrittenFiles
 from msa_desktop.store.db import Database
 from msa_desktop.store.journal import Journal
 from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
-from msa_desktop.weights import catalogue
+
+if TYPE_CHECKING:
+    from msa_desktop.services.models import Models
+    from msa_desktop.services.taggers import Taggers
+    from msa_desktop.services.tagging import Tagging
 
 
 @contextmanager
@@ -146,6 +145,10 @@ class App:
     @cached_property
     def models(self) -> Models:
         """The models: which there are, which are here, and how they come and go."""
+        # Like the tag services below, loaded late: most commands start without them, 0.1 s sooner.
+        from msa_desktop.services.models import Models  # noqa: PLC0415
+        from msa_desktop.weights import catalogue  # noqa: PLC0415
+
         return Models(
             catalogue.load(resources() / "models.toml"),
             self.paths.models,
@@ -166,6 +169,8 @@ class App:
     @cached_property
     def taggers(self) -> Taggers:
         """Rules and language models, as the settings want them."""
+        from msa_desktop.services.taggers import Taggers  # noqa: PLC0415 - start-up cost
+
         return Taggers(self.words, self.vocabulary, self.models, lambda: self.settings, self.events)
 
     @cached_property
@@ -175,6 +180,12 @@ class App:
         Raises:
             UserError: Another process writes to this data folder.
         """
+        # Start-up cost.
+        from msa_desktop.services.evidence import EvidenceReader  # noqa: PLC0415
+        from msa_desktop.services.tag_writing import TagWriting  # noqa: PLC0415
+        from msa_desktop.services.tagging import Tagging  # noqa: PLC0415
+        from msa_desktop.services.written import WrittenFiles  # noqa: PLC0415
+
         writer = self.writer  # first of all the lock: only its holder may clear up after a kill
         files = WrittenFiles(self.tracks, writer, self.events)
         writing = TagWriting(

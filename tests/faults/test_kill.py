@@ -18,6 +18,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
 def analysed(program: Program) -> dict[int, int]:
     """Track id to the generation of its vector: it rises when a vector is written again."""
     with sqlite3.connect(f"file:{program.data_dir}/library.db?mode=ro", uri=True) as db:
+        if not db.execute("PRAGMA user_version").fetchone()[0]:
+            return {}  # killed before the library was made
         return dict(
             db.execute(
                 "SELECT track_id, generation FROM vectors JOIN tracks ON tracks.id = track_id"

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from typing import Any
 from msa_desktop.analysis import worker
 from msa_desktop.analysis.task_queue import TaskQueue
 from msa_desktop.analysis.worker import Broken, Finished, Outcome, Signal, Task, Work
+from msa_desktop.base import processes
 from msa_desktop.base.model import TrackId, display_path
 
 _log = logging.getLogger(__name__)
@@ -215,7 +213,7 @@ class Pool:
 
     def _start_worker(self) -> None:
         try:
-            _shield_from_ctrl_c()
+            processes.shield_from_ctrl_c()
             ours, theirs = multiprocessing.Pipe()
             process = self._context.Process(
                 target=worker.main, args=(theirs, str(self._models)), name="analysis", daemon=True
@@ -288,7 +286,7 @@ class Pool:
     def _bury(self, dead: _Worker) -> None:
         """A process ended of itself: the file it worked on failed, any other task goes back."""
         dead.process.join(1)
-        how = f"process {_ending(dead.process.exitcode)}"
+        how = f"process {processes.how_it_ended(dead.process.exitcode)}"
         self._dismiss(dead)
         if dead.state is _State.WORKING:
             self._fail(dead, f"The analysis {how}.")
@@ -359,24 +357,3 @@ class Pool:
             self._awake = True  # nobody reads the wake-up pipe any more
             self._wake_reader.close()
             self._wake_writer.close()
-
-
-def _shield_from_ctrl_c() -> None:
-    """Has processes started from this thread born deaf to Ctrl-C; soon they ignore it anyway."""
-    if sys.platform != "win32":
-        resource_tracker.ensure_running()  # its own start would lift the shield again
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-
-
-def _ending(exit_code: int | None) -> str:
-    """How a process ended, as the end of a sentence that begins with the process."""
-    if exit_code is None:
-        return "fell silent"
-    if exit_code >= 0:
-        return f"ended by itself (exit code {exit_code})"
-    number = -exit_code
-    if number == getattr(signal, "SIGKILL", None):
-        return f"was ended by signal {number} (out of memory or killed from outside)"
-    with suppress(ValueError):
-        return f"was ended by signal {number} ({signal.Signals(number).name})"
-    return f"was ended by signal {number}"

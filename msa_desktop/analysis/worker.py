@@ -6,19 +6,15 @@ even numpy: `features`, loaded inside the process, does.
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 import traceback
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msa_desktop.base import processes
 from msa_desktop.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,9 +22,6 @@ if TYPE_CHECKING:
 
     from msa_desktop.analysis.features import Features
     from msa_desktop.base.model import Embedding, Reading, TrackId
-
-_NICENESS = 10  # the desktop stays smooth, and the analysis still gets every idle moment
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Work(StrEnum):
@@ -118,34 +111,10 @@ def main(connection: Connection[Any, Any], models: str) -> None:
 
 def _settle_in() -> None:
     """Makes the process a modest one that never outlives the program."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), name="parent watch", daemon=True).start()
-    if sys.platform == "linux":
-        # Works even while native code hangs and holds the interpreter's lock. The kernel sends it
-        # when the THREAD that started this process ends: the pool's supervisor, which ends last.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # Ctrl-C and a closed terminal go to the whole process group; the program decides what follows.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "win32":
-        import psutil  # noqa: PLC0415 - start-up cost; the other platforms do without it
-
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-    else:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        os.nice(_NICENESS)
+    processes.settle_in()
     # One thread a process: the pool already keeps every core busy that it may. OpenBLAS reads this
     # when numpy is first imported, which is why this module does not import it.
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
-    # Standard output may be one JSON document; whatever a native library prints is no part of it.
-    if sys.stdout is not None and sys.stderr is not None:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-
-
-def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
-    """Ends this process at once, whatever it is doing, when the program has ended."""
-    parent.join()
-    os._exit(1)
 
 
 def _work(features: Features, task: Task) -> Finished:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -27,12 +27,7 @@ from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.responsive import Responsive
 from tests.ui import big_library
-from tests.ui.watchdog import Watchdog
-
-_LIMIT = 0.050  # seconds
-_TRIES = 3
-
-Steps = Iterable[Callable[[], object]]
+from tests.ui.watchdog import LIMIT, Steps, longest_stall
 
 
 def _propose(conn: sqlite3.Connection, count: int) -> None:
@@ -100,23 +95,6 @@ def window(qtbot: QtBot, qapp: QApplication, data: DataPaths) -> Iterator[MainWi
     responsive.close()
 
 
-def _longest_stall(qtbot: QtBot, window: MainWindow, steps: Steps, pause: int) -> float:
-    steps = list(steps)
-    longest = []
-    for _ in range(_TRIES):
-        watchdog = Watchdog(window)
-        for step in steps:
-            step()
-            qtbot.wait(pause)
-        qtbot.wait(600)
-        watchdog.stop()
-        assert watchdog.ticks > len(steps)
-        longest.append(watchdog.longest)
-        if watchdog.longest < _LIMIT:
-            break
-    return min(longest)
-
-
 def _scroll(window: MainWindow) -> Steps:
     bar = window.review.list.verticalScrollBar()
     yield from (partial(bar.setValue, 90 * i) for i in range(60))
@@ -178,6 +156,6 @@ def test_the_review_never_stalls(
     pause: int,
     record_property: Callable[[str, object], None],
 ) -> None:
-    stall = _longest_stall(qtbot, window, act(window), pause)
+    stall = longest_stall(qtbot, window, act(window), pause=pause, rest=600)
     record_property("longest_stall_ms", round(stall * 1000, 1))
-    assert stall < _LIMIT, f"the event loop waited for {stall * 1000:.0f} ms"
+    assert stall < LIMIT, f"the event loop waited for {stall * 1000:.0f} ms"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -23,13 +23,9 @@ from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.responsive import Responsive
 from tests.ui import big_library
-from tests.ui.watchdog import Watchdog
+from tests.ui.watchdog import LIMIT, Steps, longest_stall
 
 _TRACKS = 100_000
-_LIMIT = 0.050  # seconds
-_TRIES = 3
-
-Steps = Iterable[Callable[[], object]]
 
 
 @pytest.fixture(scope="module")
@@ -55,27 +51,6 @@ def window(qtbot: QtBot, qapp: QApplication, data: DataPaths) -> Iterator[MainWi
         yield made
         made.end_work()
     responsive.close()
-
-
-def _longest_stall(qtbot: QtBot, window: MainWindow, steps: Steps, pause: int) -> float:
-    """Takes the steps, and returns the longest wait of the event loop, in seconds.
-
-    The best of some tries: what another program does to this machine is not the window's doing.
-    """
-    steps = list(steps)
-    longest = []
-    for _ in range(_TRIES):
-        watchdog = Watchdog(window)
-        for step in steps:
-            step()
-            qtbot.wait(pause)
-        qtbot.wait(300)
-        watchdog.stop()
-        assert watchdog.ticks > len(steps)
-        longest.append(watchdog.longest)
-        if watchdog.longest < _LIMIT:
-            break
-    return min(longest)
 
 
 def _scroll(window: MainWindow) -> Steps:
@@ -139,18 +114,18 @@ def test_the_window_never_stalls(
     pause: int,
     record_property: Callable[[str, object], None],
 ) -> None:
-    stall = _longest_stall(qtbot, window, act(window), pause)
+    stall = longest_stall(qtbot, window, act(window), pause=pause, rest=300)
     record_property("longest_stall_ms", round(stall * 1000, 1))
-    assert stall < _LIMIT, f"the event loop waited for {stall * 1000:.0f} ms"
+    assert stall < LIMIT, f"the event loop waited for {stall * 1000:.0f} ms"
 
 
 def test_the_watchdog_sees_a_stall(qtbot: QtBot, window: MainWindow) -> None:
     def block() -> None:
-        end = time.thread_time() + 2 * _LIMIT
+        end = time.thread_time() + 2 * LIMIT
         while time.thread_time() < end:
             pass
 
-    assert _longest_stall(qtbot, window, [block], 20) > _LIMIT
+    assert longest_stall(qtbot, window, [block], pause=20, rest=300) > LIMIT
 
 
 def test_rows_are_there_at_once_after_a_filter(qtbot: QtBot, window: MainWindow) -> None:

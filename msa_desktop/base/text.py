@@ -77,3 +77,12 @@ def spelling(text: str) -> str:
     if len(parts) > 1 and parts[-1] == "music":
         parts.pop()
     return "".join(parts)
+
+
+def bytes_in_words(size: int) -> str:
+    """Bytes for people: 2.4 GB, 253 MB, 21 bytes."""
+    if size >= 1_000_000_000:
+        return f"{size / 1e9:.1f} GB"
+    if size >= 1_000_000:
+        return f"{size / 1e6:.0f} MB"
+    return f"{size / 1e3:.0f} kB" if size >= 1000 else f"{size} bytes"

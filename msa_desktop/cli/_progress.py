@@ -24,8 +24,8 @@ from msa_desktop.base.events import (
     TagWork,
 )
 from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.text import bytes_in_words
 from msa_desktop.cli._base import say
-from msa_desktop.weights.files import in_words
 
 _TELL_EVERY = 10.0  # seconds between two lines where they do not overwrite each other
 _WORK = {
@@ -118,7 +118,7 @@ class Teller:
 def _share(progress: ModelProgress) -> str:
     if not progress.total:
         return ""
-    return f": {in_words(progress.done)} of {in_words(progress.total)}"
+    return f": {bytes_in_words(progress.done)} of {bytes_in_words(progress.total)}"
 
 
 def listening(progress: AnalysisProgress) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from msa_desktop.base.errors import Cancelled, UserError
+from msa_desktop.base.text import bytes_in_words
 from msa_desktop.cli._base import (
     FAILED,
     USAGE,
@@ -23,7 +24,6 @@ from msa_desktop.cli._base import (
 )
 from msa_desktop.cli._progress import cancel_on_signal, telling
 from msa_desktop.services.models import Models, ModelState, ModelStatus
-from msa_desktop.weights.files import in_words
 
 
 @click.group("models")
@@ -151,7 +151,7 @@ def _offer(status: ModelStatus, models: Models) -> list[str]:
     model = status.model
     lines = [
         f"{model.title} ({model.id}): {model.purpose}",
-        f"  Download: {in_words(models.measure(model.id))}, from {model.source}",
+        f"  Download: {bytes_in_words(models.measure(model.id))}, from {model.source}",
         f"  Licence:  {model.licence}. {model.terms} {model.terms_url}",
     ]
     if status.extra_command:
@@ -191,7 +191,7 @@ def _each(ids: Sequence[str], done: str, act: Callable[[str], object]) -> None:
 def _state(status: ModelStatus) -> str:
     if status.state is ModelState.MISSING:
         extra = f", extra {status.model.extra}" if status.extra_command else ""
-        size = f" of {in_words(status.to_download)}" if status.to_download else ""
+        size = f" of {bytes_in_words(status.to_download)}" if status.to_download else ""
         return f"needs download{size}{extra}"
     if status.state is ModelState.NEEDS_EXTRA:
         return f"needs the extra {status.model.extra}"
@@ -199,4 +199,4 @@ def _state(status: ModelStatus) -> str:
 
 
 def _size(size: int | None) -> str:
-    return "?" if size is None else in_words(size)
+    return "?" if size is None else bytes_in_words(size)

@@ -16,8 +16,7 @@ from typing import TypeVar
 
 from msa_desktop.base.model import display_path
 from msa_desktop.tagio._base import Keep, Piece, TagError
-from msa_desktop.tagio._delta import CHUNK
-from msa_desktop.tagio._pieces import length_of
+from msa_desktop.tagio._pieces import CHUNK, length_of
 
 T = TypeVar("T")
 

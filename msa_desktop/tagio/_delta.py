@@ -18,10 +18,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from msa_desktop.tagio._base import Keep, Piece, Source, TagError
-from msa_desktop.tagio._pieces import length_of
-
-CHUNK = 2**18
-"""Bytes read at once."""
+from msa_desktop.tagio._pieces import CHUNK, chunks, length_of
 
 _VERSION = 1
 _START = struct.Struct("<BI")
@@ -38,20 +35,6 @@ class Changed(TagError):  # noqa: N818 - a state of the world, and the word for 
             "Another program has changed the file since it was written. To keep that and only get "
             "the former tags back, undo the fields only."
         )
-
-
-def chunks(source: Source, pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """The bytes of the pieces; of those that are kept, `CHUNK` at most at a time.
-
-    Raises:
-        TagError: The source is shorter than a piece says.
-    """
-    for piece in pieces:
-        if isinstance(piece, Keep):
-            for offset in range(piece.offset, piece.end, CHUNK):
-                yield source.read(offset, min(CHUNK, piece.end - offset))
-        else:
-            yield piece
 
 
 def reverse(source: Source, pieces: tuple[Piece, ...]) -> bytes:

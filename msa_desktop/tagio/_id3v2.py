@@ -21,14 +21,13 @@ from msa_desktop.tagio._id3v2_tag import (
     UNSYNCHRONISED,
     Frame,
     Id3v2,
-    chunks_of,
     length_at,
     parse,
     synchsafe_bytes,
     unstuffed,
 )
 from msa_desktop.tagio._id3v2_text import Text
-from msa_desktop.tagio._pieces import length_of, merged, named
+from msa_desktop.tagio._pieces import chunks, length_of, merged, named
 
 __all__ = ["Id3v2", "edit", "length_at", "others", "others_of_new", "parse", "read"]
 
@@ -122,7 +121,7 @@ def others(source: Source, tag: Id3v2, changes: FieldValues) -> dict[str, bytes]
                 yield f"ID3v2 {frame.name}", _hash(frame.flags, content)
         _, garbage = _padding(source, tag)
         if garbage.length:
-            yield "ID3v2 garbage", _hash(0, tag.bare(chunks_of(source, garbage)))
+            yield "ID3v2 garbage", _hash(0, tag.bare(chunks(source, [garbage])))
 
     return named(parts())
 
@@ -281,7 +280,7 @@ def _padding(source: Source, tag: Id3v2) -> tuple[int, Keep]:
     """The zeros behind the frames, and what else comes before the tag's end."""
     begin = tag.place(tag.frames_end)
     zeros = 0
-    for chunk in chunks_of(source, Keep(begin, tag.body_end - begin)):
+    for chunk in chunks(source, [Keep(begin, tag.body_end - begin)]):
         rest = chunk.lstrip(b"\0")
         zeros += len(chunk) - len(rest)
         if rest:
@@ -300,22 +299,17 @@ def _new_extended(
         padding = length_of(frames_and_rest) - length_of(frames)
         new = raw[:6] + padding.to_bytes(4, "big") + raw[10:]
         if raw[4] & 0x80 and len(raw) >= 14:
-            crc = _crc(tag.bare(_all_chunks(source, frames)))
+            crc = _crc(tag.bare(chunks(source, frames)))
             new = new[:10] + crc.to_bytes(4, "big") + raw[14:]
     elif raw and raw[5] & 0x20:
         at = 7 + (1 if raw[5] & 0x40 else 0)
         if raw[at - 1 : at] != b"\5" or len(raw) < at + 5:
             raise damaged("The ID3v2 tag's extended header is damaged.")
-        crc = _crc(_all_chunks(source, frames_and_rest))
+        crc = _crc(chunks(source, frames_and_rest))
         new = raw[:at] + synchsafe_bytes(crc, 5) + raw[at + 5 :]
     if new == raw:
         return kept
     return _stuffed(new) if tag.unsynchronised else new
-
-
-def _all_chunks(source: Source, pieces: Iterable[Piece]) -> Iterator[bytes]:
-    for piece in pieces:
-        yield from chunks_of(source, piece)
 
 
 def _crc(chunks: Iterable[bytes]) -> int:

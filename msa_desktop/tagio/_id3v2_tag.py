@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from msa_desktop.tagio._base import Keep, Piece, Source, damaged
+from msa_desktop.tagio._base import Keep, Source, damaged
 from msa_desktop.tagio._id3v2_text import OLD_NAMES
+from msa_desktop.tagio._pieces import chunks
 
 HEADER = 10
 """Bytes of a tag's header, and of its footer."""
 
 _MOST_FRAMES = 100_000
-_CHUNK = 1 << 20  # bytes read at once
 
 UNSYNCHRONISED, EXTENDED, FOOTER = 0x80, 0x40, 0x10
 """Flags of a header."""
@@ -122,7 +122,7 @@ class Id3v2:
 
     def chunks(self, source: Source, begin: int, end: int) -> Iterator[bytes]:
         """A stretch of the tag without unsynchronisation, bit by bit."""
-        return self.bare(chunks_of(source, self.keep(begin, end)))
+        return self.bare(chunks(source, [self.keep(begin, end)]))
 
     def bare(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Bytes of the tag, its unsynchronisation taken off if it has any."""
@@ -192,21 +192,12 @@ def parse(source: Source, begin: int, limit: int) -> Id3v2 | None:
     return replace(tag, plain_sizes=plain, frames=frames)
 
 
-def chunks_of(source: Source, piece: Piece) -> Iterator[bytes]:
-    """A piece's bytes, bit by bit."""
-    if isinstance(piece, bytes):
-        yield piece
-        return
-    for at in range(piece.offset, piece.end, _CHUNK):
-        yield source.read(at, min(_CHUNK, piece.end - at))
-
-
 def _stuffed(source: Source, body: Keep) -> Sequence[int] | None:
     """Where the bytes behind zeros of unsynchronisation stand; None where it is not applied."""
     found = array("I")
     before = b""
     at = 0
-    for chunk in chunks_of(source, body):
+    for chunk in chunks(source, [body]):
         window = before + chunk
         at -= len(before)
         for match in _FALSE_SYNC.finditer(window):

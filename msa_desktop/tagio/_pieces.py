@@ -1,11 +1,14 @@
-"""What laying out a changed file needs in several formats."""
+"""Pieces of a file: how long they are, what they hold, and fewer of the same."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msa_desktop.tagio._base import Keep, Piece, Source
+
+CHUNK = 2**18
+"""Bytes read at once."""
 
 _WHOLE = 1 << 16  # bytes; of anything longer the hash is compared
 
@@ -32,14 +35,33 @@ def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(found)
 
 
+def chunks(source: Source, pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """The bytes of the pieces; of those that are kept, `CHUNK` at most at a time.
+
+    Raises:
+        TagError: The source is shorter than a piece says.
+    """
+    for piece in pieces:
+        if isinstance(piece, Keep):
+            for offset in range(piece.offset, piece.end, CHUNK):
+                yield source.read(offset, min(CHUNK, piece.end - offset))
+        else:
+            yield piece
+
+
+def sha256_of(parts: Iterable[bytes]) -> bytes:
+    """The digest of all parts, end to end: 32 bytes."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
 def content(source: Source, offset: int, length: int) -> bytes:
     """A stretch of a file to compare: its bytes, or where it is long its SHA-256."""
     if length <= _WHOLE:
         return source.read(offset, length)
-    digest = hashlib.sha256()
-    for at in range(offset, offset + length, 1 << 20):
-        digest.update(source.read(at, min(1 << 20, offset + length - at)))
-    return digest.digest()
+    return sha256_of(chunks(source, [Keep(offset, length)]))
 
 
 def named(parts: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:

@@ -17,8 +17,8 @@ from msa_desktop.base.fields import FACTS, Field, FieldValues, same
 from msa_desktop.base.model import display_path
 from msa_desktop.tagio._base import Format, Keep, Piece, Source, TagError
 from msa_desktop.tagio._copy import changed_just_now
-from msa_desktop.tagio._delta import CHUNK, Changed, chunks, unpack
-from msa_desktop.tagio._pieces import length_of
+from msa_desktop.tagio._delta import Changed, unpack
+from msa_desktop.tagio._pieces import CHUNK, chunks, length_of, merged, sha256_of
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +67,8 @@ def prove(
         raise _unproved("it could not be undone") from error
     digest, whole = hashlib.sha256(), [Keep(0, original.size)]
     undoes = _is_equal(original, whole, copy, back, digest.update)
-    if not undoes:
-        digest = hashlib.sha256()
-        for chunk in chunks(original, whole):
-            digest.update(chunk)
-    if digest.digest() != sha256:
+    found = digest.digest() if undoes else sha256_of(chunks(original, whole))
+    if found != sha256:
         raise changed_just_now()  # though its size and times say nothing
     if not undoes:
         raise _unproved("it could not be undone")
@@ -130,7 +127,7 @@ def _is_same_sound(known: Format, original: Source, copy: Source, back: tuple[Pi
     """
     sound, copied = ([Keep(*extent) for extent in known.sound(file)] for file in (original, copy))
     there = _carried(sound, back)
-    if there is not None and _joined(there) == _joined(copied):
+    if there is not None and merged(there) == merged(copied):
         return True
     return _is_equal(original, sound, copy, copied)
 
@@ -151,16 +148,6 @@ def _carried(stretches: Iterable[Keep], back: tuple[Piece, ...]) -> list[Keep] |
             there.append(Keep(piece.offset + inside, length))
             offset += length
     return there
-
-
-def _joined(stretches: Iterable[Keep]) -> list[Keep]:
-    joined: list[Keep] = []
-    for stretch in stretches:
-        if joined and joined[-1].end == stretch.offset:
-            joined.append(Keep(joined[-1].offset, joined.pop().length + stretch.length))
-        elif stretch.length:
-            joined.append(stretch)
-    return joined
 
 
 def _is_equal(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.tagio._base import Edit, Keep, Source, damaged
+from msa_desktop.tagio._id3v2_tag import length_at
 from msa_desktop.tagio._pieces import content, merged
 from msa_desktop.tagio._tail import Tail, find
 
@@ -16,8 +17,6 @@ NAME = "Monkey's Audio, WavPack, Musepack and OptimFROG"
 EXTENSIONS = frozenset({".ape", ".wv", ".mpc", ".mp+", ".mpp", ".ofr", ".ofs"})
 
 _MAGICS = (b"MAC ", b"wvpk", b"MP+", b"MPCK", b"OFR ")
-_ID3 = 10  # bytes of its header, and of a footer like it
-_HAS_FOOTER = 0x10
 
 
 def knows(source: Source) -> bool:
@@ -59,8 +58,4 @@ def _tail(source: Source) -> Tail:
 
 def _begin(source: Source) -> int:
     """Where the sound begins: behind ID3v2."""
-    head = source.head()[:_ID3]
-    if len(head) < _ID3 or not head.startswith(b"ID3") or max(head[6:]) > 0x7F:
-        return 0
-    size = sum(byte << 7 * place for place, byte in enumerate(reversed(head[6:])))
-    return min(source.size, size + _ID3 * (2 if head[5] & _HAS_FOOTER else 1))
+    return min(source.size, length_at(source, 0))

@@ -8,7 +8,6 @@ between the first and the second. Taking a write back goes the same way.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from msa_desktop.base.history import Change, FrameChange, Preview
 from msa_desktop.base.model import FileStamp
 from msa_desktop.tagio import _copy, _laid
 from msa_desktop.tagio._base import Edit, Format, Keep, Piece, Source, TagError
-from msa_desktop.tagio._delta import Changed, chunks, restore, reverse, unpack
+from msa_desktop.tagio._delta import Changed, restore, reverse, unpack
 from msa_desktop.tagio._files import format_of
+from msa_desktop.tagio._pieces import chunks, sha256_of
 from msa_desktop.tagio._proof import prove, says
 
 SUFFIX = _copy.SUFFIX
@@ -363,20 +363,13 @@ def is_written(path: str, delta: bytes, sha256: bytes) -> bool:
     """
     with _copy.refusals(), open(path, "rb") as file:
         try:
-            return _digest(restore(delta, Source(file.fileno()))) == sha256
+            return sha256_of(restore(delta, Source(file.fileno()))) == sha256
         except Changed:
             return False
 
 
 def _sha256(source: Source) -> bytes:
-    return _digest(chunks(source, [Keep(0, source.size)]))
-
-
-def _digest(parts: Iterable[bytes]) -> bytes:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return sha256_of(chunks(source, [Keep(0, source.size)]))
 
 
 def _prove_restored(restored: Restored, copy: Source) -> dict[Field, tuple[str, ...]]:

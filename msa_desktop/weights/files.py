@@ -14,6 +14,7 @@ from typing import IO
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import display_path
+from msa_desktop.base.text import bytes_in_words
 
 Progress = Callable[[int], None]
 """Told how many bytes are done so far."""
@@ -91,8 +92,8 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE:
         raise UserError(
-            f"The disk of {display_path(str(folder))} has {in_words(free)} free; "
-            f"{in_words(needed + _SPARE)} are needed. Make room, or move the data folder "
+            f"The disk of {display_path(str(folder))} has {bytes_in_words(free)} free; "
+            f"{bytes_in_words(needed + _SPARE)} are needed. Make room, or move the data folder "
             "(--data-dir)."
         )
 
@@ -115,12 +116,3 @@ def writing(folder: Path) -> Iterator[None]:
             ) from error
         name = display_path(str(error.filename)) if error.filename else shown
         raise UserError(f"{name} cannot be used: {error.strerror or error}.") from error
-
-
-def in_words(size: int) -> str:
-    """Bytes for people: 2.4 GB, 253 MB, 21 bytes."""
-    if size >= 1_000_000_000:
-        return f"{size / 1e9:.1f} GB"
-    if size >= 1_000_000:
-        return f"{size / 1e6:.0f} MB"
-    return f"{size / 1e3:.0f} kB" if size >= 1000 else f"{size} bytes"

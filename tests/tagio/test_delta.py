@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msa_desktop.tagio import _delta
 from msa_desktop.tagio._base import Keep, Piece, Source, TagError
-from msa_desktop.tagio._delta import Changed, chunks, restore, reverse
+from msa_desktop.tagio._delta import Changed, restore, reverse
+from msa_desktop.tagio._pieces import CHUNK, chunks
 
 
 @contextmanager
@@ -78,7 +78,7 @@ RETAGGED: tuple[Piece, ...] = (b"other tags", Keep(4, len(TAGGED) - 4))
 
 
 def test_a_delta_is_small() -> None:
-    sound = random.Random(1).randbytes(3 * _delta.CHUNK)
+    sound = random.Random(1).randbytes(3 * CHUNK)
     pieces: tuple[Piece, ...] = (b"ID3", Keep(100, len(sound) - 100))
     delta = delta_of(sound, pieces)
     assert len(delta) < 300
@@ -86,9 +86,9 @@ def test_a_delta_is_small() -> None:
 
 
 def test_it_is_read_in_bounded_chunks() -> None:
-    with source_of(bytes(3 * _delta.CHUNK + 7)) as source:
+    with source_of(bytes(3 * CHUNK + 7)) as source:
         sizes = [len(chunk) for chunk in chunks(source, [Keep(0, source.size)])]
-    assert sizes == [_delta.CHUNK] * 3 + [7]
+    assert sizes == [CHUNK] * 3 + [7]
 
 
 @pytest.mark.parametrize("changed", [b"other tagS" + TAGGED[4:], b"other tags" + TAGGED, b""])

@@ -94,7 +94,9 @@ def seen(path: Path) -> Seen:
     if name in (".mp3", ".aac", ".ape", ".wv", ".mpc", ".tta"):
         found |= _ape(path)
     if name in (".mp3", ".aac", ".ape", ".tta"):
-        frames = ParseID3v1(path.read_bytes()[-128:]) or {}
+        tail = path.read_bytes()[-128:]
+        # mutagen takes a "TAG" anywhere in it for one that was cut short: that of "APETAGEX" too.
+        frames = (ParseID3v1(tail) or {}) if tail.startswith(b"TAG") else {}
         found |= {f"v1:{key}": _texts(frame) for key, frame in frames.items()}
     if name in (".flac", ".ogg", ".oga", ".opus", ".spx"):
         file = mutagen.File(path)

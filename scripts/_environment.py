@@ -22,6 +22,13 @@ DEMO = PROJECT / ".demo"  # the demo's music and its library
 CONSTRAINTS = PROJECT / "scripts" / "constraints.txt"
 OLDEST_PYTHON = (3, 11)
 
+_LLAMA = "llama-cpp-python"
+_LEAN_LLAMA = {
+    # What the program does not use takes more than half of the build: images, downloads, tools.
+    "CMAKE_ARGS": "-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF "
+    f"-DCMAKE_PROJECT_llama.cpp_INCLUDE={PROJECT / 'scripts' / 'lean_llama.cmake'}"
+}
+
 DEBIAN_PACKAGES: dict[str, str] = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -82,11 +89,7 @@ def ensure(extras: tuple[str, ...] = ()) -> Path:
         wanted = set(extras)
     target = f"{PROJECT}[{','.join(sorted(wanted))}]" if wanted else str(PROJECT)
     print("Installing what the program needs (a minute or two) ...", file=sys.stderr, flush=True)
-    command = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run(
-        [*command, "-c", str(CONSTRAINTS), "-e", target], stdout=sys.stderr, check=False
-    )
-    if done.returncode:
+    if not install("-e", target):
         raise SetupFailed(
             "pip could not install the program; what it printed above says why. "
             "With the network back, run this again: it goes on where it stopped."
@@ -94,6 +97,39 @@ def ensure(extras: tuple[str, ...] = ()) -> Path:
     drop_browser()
     write_stamp(pins(), wanted)
     return python()
+
+
+def install(*what: str, **settings: str) -> bool:
+    """Has pip install in the environment, within the constraints; whether it could.
+
+    Args:
+        what: As pip takes it.
+        settings: Environment variables for a build.
+    """
+    command = [str(python()), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*command, "-c", str(CONSTRAINTS), *what],
+        env={**os.environ, **settings},
+        stdout=sys.stderr,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def ensure_llama() -> bool:
+    """Builds llama-cpp-python, which comes as source, unless it is there; whether it is now.
+
+    It is no part of what must be there: a machine may have no C++ compiler.
+    """
+    command = [
+        str(python()),
+        "-c",
+        "import importlib.util as u; exit(not u.find_spec('llama_cpp'))",
+    ]
+    if subprocess.run(command, check=False).returncode == 0:
+        return True
+    print(f"Building {_LLAMA} (some minutes, once) ...", file=sys.stderr, flush=True)
+    return install(_LLAMA, **_LEAN_LLAMA)
 
 
 def drop_browser() -> None:

@@ -29,11 +29,13 @@ _CHECKS: dict[str, list[str]] = {
 def main() -> int:
     """Runs every check; returns 0 when all passed."""
     try:
-        python = str(environment.ensure(("dev",)))
+        python = str(environment.ensure(("dev", "clap", "ttmr")))
     except environment.SetupFailed as error:
         print(error, file=sys.stderr)
         return 1
     environment.ensure_system_libraries()
+    if not environment.ensure_llama():
+        print("Without it: the tests that need a language model are skipped.", file=sys.stderr)
     failed = []
     for name, command in _CHECKS.items():
         done = subprocess.run(

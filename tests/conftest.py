@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +37,21 @@ def sweep() -> Callable[..., FloatArray]:
         return np.tile(tone.astype(np.float32), (channels, 1))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def language_model(pytestconfig: pytest.Config) -> Path:
+    """A real GGUF: the one that MSA_TEST_GGUF names, or Gemma 3 270M as the program installs it."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        pytest.skip("llama-cpp-python is not installed")
+    if named := os.environ.get("MSA_TEST_GGUF"):
+        return Path(named)
+    folder = pytestconfig.cache.mkdir("models")
+    with FileLock(folder / ".lock"):
+        done = Program(folder / "state")("models", "install", "gemma-3-270m", "--yes")
+    if done.code:
+        pytest.skip(f"no language model can be had here: {done.err}")
+    return next(folder.rglob("*.gguf"))
 
 
 @pytest.fixture

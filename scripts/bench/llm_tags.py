@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Does a language model tag better than the rules? llm_tags.py GGUF VECTORS TRACKS [--count N].
+"""Does a language model tag better than the rules?
+
+    llm_tags.py GGUF VECTORS TRACKS [--count N] [--threads N] [--library DATA_DIR]
 
 VECTORS is a .npy of shape (n, d); TRACKS a JSON list of n objects with "title", "artist" and
 "tags". A fifth of the artists are asked about, from the tracks of the others (`llm.neighbours`);
@@ -14,7 +16,8 @@ a tenth of those asked have neighbours whose titles and artists try to give the 
 - summaries: how many say something that is not in the evidence, before the check and after it, by
   a witness that shares nothing with the check: every word of the tables, of a list of instruments,
   and of the titles and artists that were shown. Once with the grammar that the program uses, and
-  once with one that lets a model write what it likes;
+  once with one that lets a model write what it likes. With --library also for all analysed tracks
+  of that data folder, which is only read; a tenth of them, too, have hostile neighbours;
 - speed: the same questions with the prompt's fixed part kept and not, in turns.
 """
 
@@ -26,19 +29,21 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from msa_desktop.app import App
 from msa_desktop.base import vocabulary
 from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
-from msa_desktop.base.model import TrackId
-from msa_desktop.base.paths import resources
+from msa_desktop.base.model import TrackId, TrackState
+from msa_desktop.base.paths import DataPaths, resources
 from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
 from msa_desktop.base.settings import Settings
+from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.llm import candidates, llama, neighbours, prompt, words
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm._engine import Question, Reply, TooLong
@@ -49,6 +54,8 @@ from msa_desktop.llm.process import ModelProcess
 from msa_desktop.llm.rules import RulesTagger
 from msa_desktop.llm.words import Words
 from msa_desktop.services import policy
+from msa_desktop.services.evidence import EvidenceReader
+from msa_desktop.store.query import TrackQuery
 
 FOLDS = 5
 LEAST_VOTE = 0.05  # as services.evidence
@@ -114,20 +121,25 @@ class Listened(LocalModel):
 class Witness:
     """Finds what a sentence names that is not known of its track."""
 
-    def __init__(self, table: Words, vocabulary_words: Iterable[str]) -> None:
-        names = {*table.genres, *table.moods, *vocabulary_words, *INSTRUMENTS}
+    def __init__(self, table: Words, labels: Vocabulary) -> None:
+        self._spellings = {label.name: (label.name, *label.variants) for label in labels.labels}
+        spelled = (name for names in self._spellings.values() for name in names)
+        names = {*table.genres, *table.moods, *spelled, *INSTRUMENTS}
         self._table = table
         self._names = {name.lower() for name in names}
 
     def ungrounded(self, sentence: str, evidence: Evidence, known: Candidates) -> list[str]:
-        """The names in it that are neither candidates nor above one, and all figures and titles."""
-        allowed = {made.value for tags in known.tags.values() for made in tags.values()}
+        """The names in it that are neither known nor above one, and all figures and titles."""
+        tagged = (made for tags in known.tags.values() for made in tags.values())
+        allowed = {made.value for made in tagged}
+        for made in known.stated:
+            allowed.update(self._spellings[made.value])
         allowed |= {upper for name in allowed for upper in self._table.broader(name)}
         text = sentence.lower()
         for name in sorted((n.lower() for n in allowed), key=len, reverse=True):
             text = re.sub(rf"\b{re.escape(name)}\b", " ", text)
         text = re.sub(r"\bmusic\b", " ", text)
-        near = evidence.neighbours[Field.GENRE]
+        near = evidence.neighbours.get(Field.GENRE, ())
         titles = {t.lower() for n in near for t in (n.title, n.artist) if len(t) > 3}
         found = [
             name for name in self._names | titles if re.search(rf"\b{re.escape(name)}\b", text)
@@ -178,14 +190,11 @@ def load(vectors: Path, tracks: Path, table: Words) -> list[tuple[Evidence, Tags
         near = []
         for rank, row in enumerate(said.neighbours[place].tolist()):
             track = told[references[row]]
-            title, artist = str(track["title"]), str(track["artist"])
-            if place % 10 == 0:
-                title, artist = HOSTILE[rank % len(HOSTILE)], HOSTILE[(rank + 1) % len(HOSTILE)]
             near.append(
                 TaggedNeighbour(
                     TrackId(row),
-                    title,
-                    artist,
+                    str(track["title"]),
+                    str(track["artist"]),
                     float(said.similarities[place, rank]),
                     tuple(track["tags"]),
                 )
@@ -193,8 +202,35 @@ def load(vectors: Path, tracks: Path, table: Words) -> list[tuple[Evidence, Tags
         scores = dict(zip(said.tags, said.scores[place].tolist(), strict=True))
         votes = {tag: score for tag, score in scores.items() if score >= LEAST_VOTE}
         evidence = Evidence((), {Field.GENRE: tuple(near)}, {Field.GENRE: votes}, {})
-        cases.append((evidence, bags[query]))
+        cases.append((made_hostile(evidence, place), bags[query]))
     return cases
+
+
+def made_hostile(evidence: Evidence, place: int) -> Evidence:
+    """For every tenth track: neighbours whose titles and artists give orders."""
+    if place % 10:
+        return evidence
+    near = {
+        field: tuple(
+            dataclasses.replace(
+                one, title=HOSTILE[n % len(HOSTILE)], artist=HOSTILE[(n + 1) % len(HOSTILE)]
+            )
+            for n, one in enumerate(found)
+        )
+        for field, found in evidence.neighbours.items()
+    }
+    return dataclasses.replace(evidence, neighbours=near)
+
+
+def load_library(data: Path, table: Words) -> list[tuple[Evidence, Tags]]:
+    """The evidence on every analysed track of a library; what is right is not known."""
+    with App(DataPaths(data)) as app:
+        reader = EvidenceReader(app.tracks, app.proposals, app.encoders[0], app.vocabulary, table)
+        around = reader.surroundings((Field.GENRE, Field.MOOD))
+        tracks = app.tracks.get_many(app.tracks.ids(TrackQuery()))
+        heard = [track for track in tracks if track.state is TrackState.ANALYSED]
+        found = reader.of(heard, around)
+    return [(made_hostile(one, place), frozenset()) for place, one in enumerate(found.values())]
 
 
 def proposed(suggestions: Sequence[Suggestion], table: Words) -> tuple[str, ...]:
@@ -206,7 +242,7 @@ def proposed(suggestions: Sequence[Suggestion], table: Words) -> tuple[str, ...]
 
 def says(evidence: Evidence, rules: RulesTagger, table: Words) -> dict[str, tuple[str, ...]]:
     """What the ways without a model say."""
-    votes = evidence.votes[Field.GENRE]
+    votes = evidence.votes.get(Field.GENRE, {})
     order = sorted(votes, key=lambda tag: (-votes[tag], tag))
     likely = tuple(tag for tag in order if votes[tag] >= neighbours.SET_THRESHOLD)
     return {
@@ -279,36 +315,40 @@ def reliability(cases: Sequence[Case]) -> None:
         print(f"{low:.1f}-{high:.1f}      {cells[0]}       {cells[1]}")
 
 
-def chosen(raw: str) -> set[str]:
-    """The genres in an answer as it came; one that was cut short is not used, and has none."""
+def outside(case: Case) -> bool:
+    """Whether an answer, as it came, has a tag that is no candidate; one cut short has none."""
     try:
-        return set(json.loads(raw)["genre"])
+        said = json.loads(case.raw)
     except ValueError:
-        return set()
+        return False
+    return any(not set(said.get(field, ())) <= set(tags) for field, tags in case.known.tags.items())
 
 
 def summaries(cases: Sequence[Case], grounding: Grounding, witness: Witness, what: str) -> None:
     """Prints a line of the third table."""
     before = after = fallbacks = little = 0
-    examples = []
+    examples: list[str] = []
     asked = [case for case in cases if case.told.summary]
     for case in asked:
         named = witness.ungrounded(case.told.summary, case.evidence, case.known)
         before += bool(named)
         try:
             said = grounding.check(case.told.summary, case.known).text
-            after += bool(witness.ungrounded(said, case.evidence, case.known))
+            strange = witness.ungrounded(said, case.evidence, case.known)
+            after += bool(strange)
+            if strange:
+                examples.insert(0, f"UNGROUNDED {strange}: {said!r}")
         except Ungrounded as why:
             fallbacks += 1
             little += str(why) == TOO_LITTLE
             examples.append(f"{case.told.summary!r}: {why}")
     total = max(len(asked), 1)
-    outside = sum(not chosen(case.raw) <= set(case.known.tags[Field.GENRE]) for case in cases)
+    strays = sum(map(outside, cases))
     print(
         f"{what}: {len(cases)} tracks, {len(asked)} with a sentence; ungrounded before the check"
         f" {before / total:.1%}, after it {after / total:.1%}; fallbacks {fallbacks / total:.1%},"
         f" of which {little} because so little was said; tracks with tags outside the candidates"
-        f" {outside}"
+        f" {strays}"
     )
     for text in [case.summary for case in cases if case.summary][:4]:
         print(f"    written: {text}")
@@ -380,13 +420,12 @@ def main() -> None:
     parser.add_argument("tracks", type=Path)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--library", type=Path)
     args = parser.parse_args()
     table = words.load(resources() / "words.toml")
     labels = vocabulary.load(resources() / "labels.toml")
     rules, grounding = RulesTagger(table, labels.usual()), Grounding(table, labels)
-    witness = Witness(
-        table, (name for label in labels.labels for name in (label.name, *label.variants))
-    )
+    witness = Witness(table, labels)
     cases = load(args.vectors, args.tracks, table)[: args.count]
     process = Overheard(llama.options(args.gguf, threads=args.threads))
     done = run(cases, Listened(process, grounding), rules, table)
@@ -397,6 +436,9 @@ def main() -> None:
     some = cases[: max(1, args.count // 4)]
     free = run(some, Listened(process, grounding, free=True), rules, table)
     summaries(free, grounding, witness, "any text allowed")
+    if args.library:
+        own = run(load_library(args.library, table), Listened(process, grounding), rules, table)
+        summaries(own, grounding, witness, "the library")
     process.close()
     asked = [question(grounding, case.evidence, case.known) for case in done[:30]]
     speed(args.gguf, args.threads, asked)

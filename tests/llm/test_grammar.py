@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from msa_desktop.base.fields import Field
+from msa_desktop.base.proposals import MOST_VALUES
 from msa_desktop.llm import candidates
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm.llama import parsed
@@ -91,7 +92,7 @@ def test_every_answer_is_of_candidates_and_grounded(case: Evidence) -> None:
         for field, tags in known.tags.items():
             chosen = said.get(field.value, [])
             assert list(told.tags[field]) == chosen
-            assert len(set(chosen)) == len(chosen) <= candidates.MOST[field]
+            assert len(set(chosen)) == len(chosen) <= MOST_VALUES[field]
             assert not tags or chosen or field is Field.MOOD
         if told.summary:
             seen.add(GROUNDING.check(told.summary, known).text)

@@ -1,12 +1,8 @@
-"""A real model in a real process: what it says, whatever it is given, and when it cannot be used.
-
-The GGUF is the one that MSA_TEST_GGUF names, or the first one installed.
-"""
+"""A real model in a real process: what it says whatever it is given, and when it is unusable."""
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import struct
 import threading
 from collections.abc import Iterator
@@ -18,7 +14,6 @@ import pytest
 from msa_desktop.base.errors import Cancelled
 from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
-from msa_desktop.base.paths import DataPaths
 from msa_desktop.llm import candidates, llama, prompt
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm._engine import Question, Reply
@@ -42,12 +37,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def gguf() -> str:
-    named = os.environ.get("MSA_TEST_GGUF")
-    found = [named] if named else sorted(map(str, DataPaths.default().models.rglob("*.gguf")))
-    if not found:
-        pytest.skip("no language model: MSA_TEST_GGUF is not set and none is installed")
-    return found[0]
+def gguf(language_model: Path) -> str:
+    return str(language_model)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from msa_desktop.base.fields import Field
+from msa_desktop.base.proposals import MOST_VALUES
 from msa_desktop.llm import candidates, prompt
 from tests.support_llm import HOSTILE, METAL, RULES, WORDS, evidence, near
 
@@ -51,7 +52,7 @@ def test_the_instruction_holds_no_word_that_could_leak() -> None:
 
 def test_the_schema_allows_candidates_alone() -> None:
     known = candidates.gather(METAL, RULES, WORDS)
-    schema = json.loads(json.dumps(prompt.schema(known, candidates.MOST, 240)))
+    schema = json.loads(json.dumps(prompt.schema(known, MOST_VALUES, 240)))
     genre = schema["properties"]["genre"]
     assert genre["items"]["enum"] == list(known.tags[Field.GENRE])
     assert (genre["minItems"], genre["maxItems"]) == (1, 3)

@@ -1,12 +1,15 @@
-"""Long work: a cancel token, looked at between items."""
+"""Long work: a cancel token, looked at between items; progress, told now and then."""
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 
 from msa_desktop.base.errors import Cancelled
 
 _LISTEN_EVERY = 0.5  # seconds between two moments at which a signal is heard
+_TELL_EVERY = 0.1  # seconds between two progress events: as often as a person can see
 
 
 class CancelToken:
@@ -34,3 +37,20 @@ class CancelToken:
         # Windows does not interrupt a wait without an end: Ctrl+C would go unheard.
         while not self._event.wait(_LISTEN_EVERY):
             pass
+
+
+class Throttle:
+    """Says when it is time to tell of progress again. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._told_at = -math.inf
+
+    def is_due(self) -> bool:
+        """Whether it is time; if so, the next time is a while from now."""
+        with self._lock:
+            now = time.monotonic()
+            due = now >= self._told_at + _TELL_EVERY
+            if due:
+                self._told_at = now
+        return due

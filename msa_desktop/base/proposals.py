@@ -8,6 +8,9 @@ from enum import StrEnum
 from msa_desktop.base.fields import Field
 from msa_desktop.base.model import Track, TrackId
 
+MOST_VALUES = {Field.GENRE: 3, Field.MOOD: 2, Field.GROUPING: 4}
+"""How many values of a field are proposed at most; of the others one."""
+
 
 class Policy(StrEnum):
     """What a proposal may do with what a file says already."""
@@ -42,18 +45,22 @@ class HeardLabel:
 
 @dataclass(frozen=True, slots=True)
 class TaggedNeighbour:
-    """A track of the person's own library that sounds alike and carries a tag.
+    """A track that sounds alike and carries a tag: of the person's own library, or a reference.
 
     Attributes:
+        track_id: None for one of a reference index, which cannot be played.
         similarity: Cosine of the standardised vectors, -1 to 1.
-        values: What it is tagged in the field, as its file says it.
+        values: What it is tagged in the field, as its file says it; of a reference, the words that
+            the program knows.
+        reference: The title of the reference index it is from; "" for the person's own.
     """
 
-    track_id: TrackId
+    track_id: TrackId | None
     title: str
     artist: str
     similarity: float
     values: tuple[str, ...]
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

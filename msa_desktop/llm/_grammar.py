@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from dataclasses import field as data
 
 from msa_desktop.base.fields import Field
+from msa_desktop.base.proposals import MOST_VALUES
 from msa_desktop.base.vocabulary import LabelKind
-from msa_desktop.llm.candidates import MOST, Candidates
+from msa_desktop.llm.candidates import Candidates
 from msa_desktop.llm.rules import in_a_sentence
 
 _NO_VOICE = "no vocals"
@@ -36,7 +37,7 @@ def answer(known: Candidates, kinds: Mapping[str, LabelKind], sayable: Mapping[s
     for name, tags in known.tags.items():
         if tags:
             words = [json.dumps(word, ensure_ascii=False) for word in tags]
-            chosen = made.distinct(name.value, words, MOST[name], ",")
+            chosen = made.distinct(name.value, words, MOST_VALUES[name], ",")
             optional = "" if name is Field.GENRE else "?"
             members.append(rf'"\"{name.value}\":[" ({chosen}){optional} "]"')
     if sentence := _sentence(made, known, kinds, sayable):

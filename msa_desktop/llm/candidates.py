@@ -12,9 +12,6 @@ from msa_desktop.llm.prompt import plain
 from msa_desktop.llm.rules import RulesTagger
 from msa_desktop.llm.words import Words, is_decade
 
-MOST = {Field.GENRE: 3, Field.MOOD: 2}
-"""How many words of a field a model may choose."""
-
 _OFFERED = {Field.GENRE: 12, Field.MOOD: 6}
 _STATED = 8
 _LONGEST_WORD = 40  # characters; what is longer is no genre

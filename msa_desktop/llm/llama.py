@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
-from msa_desktop.base.proposals import Suggestion
+from msa_desktop.base.proposals import MOST_VALUES, Suggestion
 from msa_desktop.llm import candidates, prompt
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm._engine import Options, Question, Reply
@@ -116,7 +116,7 @@ class LlamaTagger:
         for field, tags in known.tags.items():
             chosen = [tags[word] for word in dict.fromkeys(told.tags.get(field, ()))]
             if chosen:
-                most = candidates.MOST[field]
+                most = MOST_VALUES[field]
                 found[field] = tuple(self._signed(made) for made in chosen[:most])
         with suppress(Ungrounded):
             found[Field.SUMMARY] = (self._summary(told, known),)

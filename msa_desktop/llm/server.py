@@ -23,8 +23,9 @@ from urllib.parse import urlsplit
 
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.proposals import MOST_VALUES
 from msa_desktop.base.text import printable
-from msa_desktop.llm import candidates, prompt
+from msa_desktop.llm import prompt
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm._rest import ModelError, Rest
 from msa_desktop.llm.candidates import Candidates
@@ -107,7 +108,7 @@ class ServerModel:
         if self._model:
             body["model"] = self._model
         if self._takes_schema:
-            schema = prompt.schema(known, candidates.MOST, LONGEST)
+            schema = prompt.schema(known, MOST_VALUES, LONGEST)
             form = {"name": "tags", "strict": True, "schema": schema}
             asked = body | {"response_format": {"type": "json_schema", "json_schema": form}}
             status, text = self._post(asked, cancel)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ from pathlib import Path
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, ModelProgress, ModelStep
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.jobs import CancelToken, Throttle
 from msa_desktop.weights import files, hub, installing, pickles, pypi, transfer
 from msa_desktop.weights.catalogue import ID, Catalogue, Kind, Model, ModelFile, check_id
 from msa_desktop.weights.installed import Installed, Shelf
 from msa_desktop.weights.installing import Tell
-
-_TELL_EVERY = 0.1  # seconds between two progress events
 
 
 class ModelState(StrEnum):
@@ -250,15 +247,18 @@ class Models:
     def verify(self, model_id: str, cancel: CancelToken | None = None) -> tuple[str, ...]:
         """Reads a model's files whole; returns what is wrong with them.
 
+        One that is found damaged is not used any more, until it was installed again or is whole.
+
         Raises:
             UserError: It is not installed, or cannot be read.
             Cancelled: The person ended it.
         """
         cancel = cancel or CancelToken()
         status = self.status(model_id)
-        if status.problems:
+        noted = status.installed.damaged if status.installed else ()
+        if status.problems != noted:
             return status.problems
-        if status.state not in _HERE:
+        if status.state not in _HERE and not noted:
             raise UserError(f"{model_id} is not installed: msa-desktop models install {model_id}")
         held = status.installed.files if status.installed else status.model.files
         total = sum(file.size or 0 for file in held)
@@ -269,6 +269,9 @@ class Models:
                 if files.hash_file(status.folder / file.name, cancel, progress) != file.sha256:
                     problems.append(f"{file.name} is damaged (its SHA-256 differs)")
                 before += file.size or 0
+        if status.installed and noted != tuple(problems):
+            with self._shelf.lock(model_id), files.writing(status.folder):
+                self._shelf.note(status.installed.model_copy(update={"damaged": tuple(problems)}))
         return tuple(problems)
 
     def remove(self, model_id: str) -> None:
@@ -331,14 +334,13 @@ class Models:
     @contextmanager
     def _telling(self, model_id: str) -> Iterator[Tell]:
         last = ModelProgress(model_id, ModelStep.CHECK, 0, 0)
-        told_at = 0.0
+        throttle = Throttle()
 
         def tell(step: ModelStep, done: int, total: int) -> None:
-            nonlocal told_at, last
+            nonlocal last
             new = step is not last.step
             last = ModelProgress(model_id, step, done, total)
-            if new or time.monotonic() - told_at >= _TELL_EVERY:
-                told_at = time.monotonic()
+            if throttle.is_due() or new:
                 self._events.publish(last)
 
         try:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.fields import FACTS, Field, cleaned
 from msa_desktop.base.model import TrackId
-from msa_desktop.base.proposals import Policy, Proposal, Suggestion
+from msa_desktop.base.proposals import MOST_VALUES, Policy, Proposal, Suggestion
 from msa_desktop.base.settings import Settings
 from msa_desktop.base.text import spelling
 from msa_desktop.llm.words import Words
 from msa_desktop.store.proposals import ANY_WORD
 
-_MOST = {Field.GENRE: 3, Field.MOOD: 2, Field.GROUPING: 4}
 """Values proposed at most; of other fields one."""
 
 _NARROWER = 0.8
@@ -114,7 +113,7 @@ def propose(
         if key not in seen:
             seen.add(key)
             kept.append(suggestion)
-    kept = _narrowed(kept, words)[: _MOST.get(field, 1)]
+    kept = _narrowed(kept, words)[: MOST_VALUES.get(field, 1)]
     new = tuple(suggestion.value for suggestion in kept)
     if not kept or (policy is Policy.REPLACE and {_key(words, field, v) for v in new} <= taken):
         return None
@@ -138,9 +137,17 @@ def _allowed(
     names = {spelling(suggestion.value), spelling(mine)}
     if suggestion.confidence < by.least or any((field, name) in rejected for name in names):
         return None
-    if field in _WORDS_OF and (names & by.denied or (by.allowed and not names & by.allowed)):
+    if not is_wanted(field, suggestion.value, by):
         return None
     return replace(suggestion, value=mine)
+
+
+def is_wanted(field: Field, word: str, by: Rules) -> bool:
+    """Whether the person wants to read this word, or their own in its place, in a field at all."""
+    if field not in _WORDS_OF:
+        return True
+    names = {spelling(word), spelling(_mine(field, word, by))}
+    return not names & by.denied and (not by.allowed or bool(names & by.allowed))
 
 
 def _narrowed(kept: Sequence[Suggestion], words: Words) -> list[Suggestion]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,13 +13,12 @@ from typing import Protocol, TypeVar
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, TagProgress, TagWork
 from msa_desktop.base.history import WriteReport
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.jobs import CancelToken, Throttle
 from msa_desktop.base.model import FileStamp, display_path
 
 _GROUP = 16  # files between two moments at which work can be ended early
 _PLANNERS = min(4, os.cpu_count() or 1)  # they read and hash
 _WRITERS = 8  # they mostly wait for the disk
-_TELL_EVERY = 0.1  # seconds between two progress events
 
 _log = logging.getLogger(__name__)
 
@@ -100,10 +97,9 @@ class Crew:
         self._cancel = cancel
         self._planners = ThreadPoolExecutor(_PLANNERS, thread_name_prefix="tags-plan")
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="tags-write")
-        self._lock = threading.Lock()
         self._done = 0
         self._begun = 0
-        self._told_at = 0.0
+        self._throttle = Throttle()
         self.cancelled = False
 
     def __enter__(self) -> Crew:
@@ -161,9 +157,5 @@ class Crew:
             return UserError("The program failed on this file. Its log says how; please report it.")
 
     def _tell(self, path: str) -> None:
-        with self._lock:
-            now = time.monotonic()
-            if now < self._told_at + _TELL_EVERY:
-                return
-            self._told_at = now
-        self._events.publish(TagProgress(self._work, self._done, self._total, path))
+        if self._throttle.is_due():
+            self._events.publish(TagProgress(self._work, self._done, self._total, path))

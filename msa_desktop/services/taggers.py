@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, Notice
@@ -17,6 +18,7 @@ from msa_desktop.llm.process import ModelProcess
 from msa_desktop.llm.rules import RulesTagger
 from msa_desktop.llm.server import ServerModel
 from msa_desktop.llm.words import Words
+from msa_desktop.services import policy
 from msa_desktop.services.models import Models
 
 
@@ -63,8 +65,15 @@ class Taggers:
             self.close()
             local = settings.tagger is TaggerChoice.MODEL
             name, backend = self._local(settings) if local else _server(settings)
+            by = policy.rules(settings, self._words)
             self._made = LlamaTagger(
-                name, backend, self._rules, self._words, self._grounding, tell=self._tell
+                name,
+                backend,
+                self._rules,
+                self._words,
+                self._grounding,
+                tell=self._tell,
+                wanted=partial(policy.is_wanted, by=by),
             )
             self._made_for = wanted
         return self._made
@@ -104,7 +113,11 @@ class Taggers:
         self._events.publish(Notice(reason))
 
 
-_SETTINGS = {name for name in Settings.model_fields if name.startswith("llm_")}
+_SETTINGS = {name for name in Settings.model_fields if name.startswith("llm_")} | {
+    "allowed_words",
+    "denied_words",
+    "renamed_words",
+}
 
 
 def _server(settings: Settings) -> tuple[str, Backend]:

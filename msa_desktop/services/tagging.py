@@ -19,7 +19,7 @@ from msa_desktop.base.events import (
 )
 from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
 from msa_desktop.base.history import Batch, Change, HistoryFile, Preview, WriteReport
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.jobs import CancelToken, Throttle
 from msa_desktop.base.model import TrackId, TrackState, display_path
 from msa_desktop.base.proposals import Decision, Policy, Proposal
 from msa_desktop.base.settings import Settings
@@ -36,7 +36,6 @@ from msa_desktop.tagio import _files as tag_files
 
 _AT_ONCE = 256  # tracks looked at together
 _STORE_EVERY = 2.0  # seconds after which what a slow tagger found is stored and shown
-_TELL_EVERY = 0.1  # seconds between two progress events
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ class Tagging:
             else list(dict.fromkeys(ids))
         )
         seen = made = unheard = 0
-        with self._alone(TagWork.PROPOSE, len(wanted)) as tell:
+        with self._alone(len(wanted)) as tell:
             asked = [field for field, kind in by.policies.items() if kind is not Policy.NEVER]
             around = self._evidence.surroundings(asked)
             for at in range(0, len(wanted), _AT_ONCE):
@@ -187,25 +186,24 @@ class Tagging:
             yield done, found
 
     @contextmanager
-    def _alone(self, work: TagWork, total: int) -> Iterator[Callable[[int], None]]:
+    def _alone(self, total: int) -> Iterator[Callable[[int], None]]:
         """One at a time; yields what tells how many tracks are done, and tells the end."""
         if not self._at_work.acquire(blocking=False):
             raise UserError("Tags are being proposed already. Wait for that to end, or cancel it.")
-        done, told_at = 0, 0.0
+        done, throttle = 0, Throttle()
 
         def tell(now_done: int) -> None:
-            nonlocal done, told_at
+            nonlocal done
             done = now_done
-            if time.monotonic() - told_at >= _TELL_EVERY:
-                told_at = time.monotonic()
-                self._events.publish(TagProgress(work, done, total))
+            if throttle.is_due():
+                self._events.publish(TagProgress(TagWork.PROPOSE, done, total))
 
         try:
             tell(0)
             yield tell
         finally:
             self._at_work.release()
-            self._events.publish(TagProgress(work, done, total, running=False))
+            self._events.publish(TagProgress(TagWork.PROPOSE, done, total, running=False))
 
     # -- deciding --------------------------------------------------------------------------------
 
@@ -270,16 +268,6 @@ class Tagging:
 
         self._writer.run(change)
         self._events.publish(ProposalsChanged(frozenset([track_id])))
-
-    def put(self, proposals: Sequence[Proposal]) -> None:
-        """Stores proposals as they are, such as those that were reviewed elsewhere."""
-
-        def change(conn: sqlite3.Connection) -> None:
-            for proposal in proposals:
-                rows.store(conn, proposal)
-
-        self._writer.run(change)
-        self._events.publish(ProposalsChanged(frozenset(made.track_id for made in proposals)))
 
     # -- writing ---------------------------------------------------------------------------------
 

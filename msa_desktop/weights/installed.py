@@ -54,6 +54,7 @@ class Installed(BaseModel):
         installed_at: Local time, as ISO 8601.
         title: What a model that is in no catalogue calls itself, or "".
         kind: What such a model is for, or None.
+        damaged: What reading the files whole found wrong, one sentence each.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -63,6 +64,7 @@ class Installed(BaseModel):
     installed_at: str
     title: str = ""
     kind: Kind | None = None
+    damaged: tuple[str, ...] = ()
     files: Annotated[tuple[InstalledFile, ...], Field(min_length=1)]
 
 
@@ -109,9 +111,12 @@ class Shelf:
         return installed
 
     def problems(self, installed: Installed) -> list[str]:
-        """What a quick look finds wrong: files that are missing or of another size."""
+        """What a quick look finds wrong, and what a thorough one found.
+
+        A quick one sees files that are missing or of another size.
+        """
         folder = self.folder(installed.id)
-        found = []
+        found = list(installed.damaged)
         for file in installed.files:
             try:
                 size = (folder / file.name).stat().st_size
@@ -151,10 +156,7 @@ class Shelf:
         """
         made, folder = self.incoming(installed.id), self.folder(installed.id)
         old = made.with_name(made.name + _OLD)
-        table: dict[str, Any] = installed.model_dump(mode="json", exclude_none=True)
-        with (made / MANIFEST).open("wb") as file:
-            tomli_w.dump(table, file)
-            files.flush(file)
+        _write(installed, made / MANIFEST)
         for parent in {made, *(path.parent for path in map(made.joinpath, _names(installed)))}:
             files.flush_folder(parent)
         shutil.rmtree(old, ignore_errors=True)
@@ -164,6 +166,13 @@ class Shelf:
         files.flush_folder(self.root)
         shutil.rmtree(old, ignore_errors=True)
 
+    def note(self, installed: Installed) -> None:
+        """Writes a model's manifest anew, in one step. The lock is held by the caller."""
+        manifest = self.folder(installed.id) / MANIFEST
+        unfinished = manifest.with_name(f"{MANIFEST}.part")
+        _write(installed, unfinished)
+        os.replace(unfinished, manifest)
+
     def remove(self, model_id: str) -> None:
         """Takes a model away, and what came of a new one. The lock is held by the caller."""
         manifest = self.folder(model_id) / MANIFEST
@@ -171,6 +180,13 @@ class Shelf:
         for folder in (self.folder(model_id), self.incoming(model_id)):
             if folder.exists():
                 shutil.rmtree(folder)
+
+
+def _write(installed: Installed, path: Path) -> None:
+    table: dict[str, Any] = installed.model_dump(mode="json", exclude_none=True)
+    with path.open("wb") as file:
+        tomli_w.dump(table, file)
+        files.flush(file)
 
 
 def now() -> str:

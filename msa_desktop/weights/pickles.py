@@ -9,12 +9,12 @@ end, and torch's memory is given back with it.
 from __future__ import annotations
 
 import importlib.util
-import multiprocessing
 import os
 import re
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from msa_desktop.base import processes
@@ -25,7 +25,6 @@ from msa_desktop.base.text import printable
 
 NEEDED = ("torch", "safetensors")
 _TABLES = ("state_dict", "model", "state")  # where training programs put the weights
-_TICK = 0.1  # seconds between two looks at the cancel token
 _LONGEST_REASON = 300  # characters
 _LONGEST_NAME = 100
 
@@ -42,24 +41,13 @@ def convert(source: Path, target: Path, cancel: CancelToken) -> None:
         UserError: The file holds anything else, or the process for it ended without an answer.
         Cancelled: The person ended it.
     """
-    context = multiprocessing.get_context("spawn")
-    answer, say = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_converter, args=(os.fspath(source), os.fspath(target), say), daemon=True
-    )
-    process.start()
-    say.close()
     try:
-        while not answer.poll(_TICK):
-            cancel.check()
-        reason = answer.recv()
-    except EOFError:
-        process.join()
-        reason = f"the process that read it {processes.how_it_ended(process.exitcode)}"
-    finally:
-        process.kill()
-        process.join()
-        answer.close()
+        with processes.messages(
+            _converter, os.fspath(source), os.fspath(target), cancel=cancel
+        ) as said:
+            reason = next(said)
+    except processes.Died as died:
+        reason = f"the process that read it {died}"
     if reason:
         target.unlink(missing_ok=True)
         raise UserError(f"{display_path(str(source))} was not taken: {reason}.")
@@ -83,7 +71,7 @@ def _convert(source: str, target: str) -> str:
     try:
         with torch.serialization.safe_globals(_numbers()):
             held = torch.load(source, map_location="cpu", weights_only=True)
-    except (torch.serialization.pickle.UnpicklingError, AttributeError) as error:
+    except (UnpicklingError, AttributeError) as error:
         what = re.search(r"GLOBAL (\S+)", str(error))
         named = f" ({printable(what[1])[:_LONGEST_NAME]})" if what else ""
         return f"it holds more than numbers{named}, and could run a program when it is opened"

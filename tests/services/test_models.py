@@ -143,7 +143,15 @@ def test_its_own_hash_is_kept_where_none_is_known(house: House, hub: Hub) -> Non
     content[-1] ^= 1
     path.write_bytes(content)
     assert house.state("unhashed") is ModelState.NEEDS_EXTRA  # a quick look does not see it
-    assert house.models.verify("unhashed") == ("model.gguf is damaged (its SHA-256 differs)",)
+    problems = ("model.gguf is damaged (its SHA-256 differs)",)
+    assert house.models.verify("unhashed") == problems
+    assert house.models.status("unhashed").problems == problems  # from now on it does
+    assert house.state("unhashed") is ModelState.DAMAGED
+    assert house.models.verify("unhashed") == problems
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert house.models.verify("unhashed") == ()
+    assert house.state("unhashed") is ModelState.NEEDS_EXTRA
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "manifest"])

@@ -29,5 +29,8 @@ def test_one_is_kept_until_the_settings_change(app: App) -> None:
     assert app.taggers.current() is first
     app.override(llm_server_model="other")
     assert app.taggers.current().id.startswith("server-other-")
+    second = app.taggers.current()
+    app.override(denied_words=("Rock",))
+    assert app.taggers.current() is not second  # it must not choose what is not wanted
     app.override(tagger=TaggerChoice.RULES)
     assert app.taggers.current().id == "rules-1"

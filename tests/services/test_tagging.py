@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from msa_desktop.base.model import TrackId, TrackState
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.proposals import Decision, Policy, Proposal, Suggestion
 from msa_desktop.services.demo import make_demo
+from msa_desktop.store import proposals as rows
 from msa_desktop.store.tracks import TrackQuery
 from msa_desktop.tagio import _files as tag_files
 
@@ -58,7 +60,7 @@ def put(app: App, track_id: TrackId, field: Field, *values: str) -> Proposal:
     current = {Field.GENRE: track.tags.genre, Field.MOOD: track.tags.mood}[field]
     suggestions = tuple(Suggestion(value, 0.9, reason="a test") for value in values)
     made = Proposal(track_id, field, current, values, suggestions, "test")
-    app.tagging.put([made])
+    app.writer.run(partial(rows.store, proposal=made))
     return made
 
 

@@ -132,6 +132,7 @@ class MainWindow(QMainWindow):
             self.models_page,
             self,
         )
+        self._any_folder = True
         self._lay_out()
         self.navigation = Navigation(
             self.actions_table,
@@ -233,6 +234,7 @@ class MainWindow(QMainWindow):
 
     def _wire_parts(self) -> None:
         self.sidebar.read.connect(self._show_library_or_welcome)
+        self.sidebar.chosen.connect(self._show_page)
         self.pane.table.current_changed.connect(self.panel.follow)
         self.pane.retry_asked.connect(self.library.analyse_again)
         self.panel.listen_asked.connect(self.library.prioritise)
@@ -327,15 +329,21 @@ class MainWindow(QMainWindow):
     # What the parts ask
 
     def _show_library_or_welcome(self, any_folder: bool) -> None:
-        page = self.workspace if any_folder else self.welcome
+        self._any_folder = any_folder
+        self._show_page()
+
+    def _show_page(self) -> None:
+        """The welcome is in the place of the tracks; there are models and a history without any."""
+        is_library = self._any_folder or self.workspace.page is not Page.TRACKS
+        page = self.workspace if is_library else self.welcome
         if self._pages.currentWidget() is not page:
             self._pages.setCurrentWidget(page)
-            if any_folder:
+            if is_library:
                 self.workspace.focus_centre()
             else:
                 self.welcome.setFocus()
-        self.player.setVisible(any_folder)
-        self.progress.setVisible(any_folder)
+        self.player.setVisible(self._any_folder)
+        self.progress.setVisible(is_library)
 
     def _show_added(self, root: Root) -> None:
         self.sidebar.choose(root.path)

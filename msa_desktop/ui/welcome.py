@@ -16,7 +16,7 @@ _LOGO = 80
 _POINTS = (
     ("similar", "Finds what sounds alike", "Pick a track and see its closest neighbours."),
     ("tag", "Tells what it hears", "Genre, mood, instruments and voice of every track."),
-    ("check", "Stays on your computer", "Your music is never changed, and never sent anywhere."),
+    ("check", "Stays on your computer", "Nothing is sent anywhere, or written without your word."),
 )
 
 

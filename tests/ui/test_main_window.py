@@ -82,6 +82,18 @@ def test_an_empty_library_explains_itself(open_window: Open) -> None:
     assert not window.player.isVisible()
 
 
+def test_models_are_there_before_any_music(qtbot: QtBot, open_window: Open) -> None:
+    window = open_window()
+    qtbot.waitUntil(window.welcome.isVisible)
+    window.actions_table[Act.SHOW_MODELS].trigger()
+    qtbot.waitUntil(window.models_page.isVisible)
+    window.show_library()  # as when something changes meanwhile
+    qtbot.wait(200)
+    assert window.models_page.isVisible()
+    window.actions_table[Act.SHOW_ALL].trigger()
+    qtbot.waitUntil(window.welcome.isVisible)
+
+
 def test_a_dropped_folder_is_listened_to_and_answered(
     qtbot: QtBot, app: App, music: Path, open_window: Open
 ) -> None:

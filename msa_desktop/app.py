@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,12 @@ from msa_desktop.base import log, plugins, vocabulary
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, Notice
 from msa_desktop.base.model import display_path
-from msa_desktop.base.paths import DataPaths, resources
+from msa_desktop.base.paths import DataPaths, indices, resources
 from msa_desktop.base.settings import Settings, SettingsFile
+from msa_desktop.encoders._base import EncoderFacts, facts
 from msa_desktop.llm import words
 from msa_desktop.llm.words import Words
 from msa_desktop.services.doctor import Doctor
-from msa_desktop.services.intake import EncoderFacts
 from msa_desktop.services.library import Library
 from msa_desktop.services.search import Search
 from msa_desktop.store.db import Database
@@ -34,8 +35,13 @@ from msa_desktop.store.writer import Writer
 
 if TYPE_CHECKING:
     from msa_desktop.services.models import Models
+    from msa_desktop.services.reading import Reading
+    from msa_desktop.services.references import References
     from msa_desktop.services.taggers import Taggers
     from msa_desktop.services.tagging import Tagging
+    from msa_desktop.services.text_search import TextSearch
+
+_NEARLY_ALL = 0.9
 
 
 @contextmanager
@@ -78,8 +84,9 @@ class App:
             self.database = Database(paths.database)
         self.events = EventBus()
         self.encoders = tuple(
-            EncoderFacts(module.ID, module.VERSION, module.DIMENSION)
+            known
             for module in plugins.load(encoders)
+            if (known := facts(module, resources() / "models", self._model_folder))
         )
         self._lock = filelock.FileLock(paths.lock, timeout=0)
         self.tracks = TrackReader(self.database)
@@ -93,7 +100,7 @@ class App:
             self.vocabulary,
         )
         self.proposals = ProposalReader(self.database, self.tracks)
-        self.doctor = Doctor(paths, self.database, self.search)
+        self.doctor = Doctor(paths, self.database, self.search, self.encoders, self.settings.device)
 
     @property
     def settings(self) -> Settings:
@@ -157,6 +164,36 @@ class App:
         )
 
     @cached_property
+    def references(self) -> References:
+        """Reference indexes: tagged tracks of others, for neighbours."""
+        from msa_desktop.services.references import References  # noqa: PLC0415 - start-up cost
+
+        return References(
+            self.paths.references, indices(), self.encoders, self._make_pool, self.events
+        )
+
+    @cached_property
+    def text_search(self) -> TextSearch:
+        """Search by words."""
+        from msa_desktop.services import text_search  # noqa: PLC0415 - start-up cost
+
+        return text_search.make(
+            self.database,
+            self.tracks,
+            self.vocabulary,
+            self.words,
+            self.search.ears,
+            self.reading,
+        )
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The encoders that read words."""
+        from msa_desktop.services.reading import Reading  # noqa: PLC0415 - start-up cost
+
+        return Reading(self.encoders, self.settings.device, self.events)
+
+    @cached_property
     def journal(self) -> Journal:
         """What was written into files, and what gives their bytes back.
 
@@ -203,13 +240,26 @@ class App:
             writer,
             writing,
             EvidenceReader(
-                self.tracks, self.proposals, self.encoders[0], self.vocabulary, self.words
+                self.tracks,
+                self.proposals,
+                self._neighbours_by(),
+                self.vocabulary,
+                self.words,
+                self.references,
             ),
             self.taggers.current,
             self.words,
             self.events,
             lambda: self.settings,
         )
+
+    def _model_folder(self, model_id: str) -> Path | None:
+        """Where a model is that was installed and can be run; None where there is none."""
+        # Most have none: they start without the models' code.
+        if not (self.paths.models / model_id).is_dir():
+            return None
+        status = self.models.status(model_id)
+        return status.folder if status.usable else None
 
     def _make_pool(
         self, on_outcome: Callable[[Outcome], None], on_error: Callable[[str], None]
@@ -219,8 +269,23 @@ class App:
             self.settings.file_time_limit,
             on_outcome,
             on_error=on_error,
-            models=resources() / "models",
+            device=self.settings.device,
+            memory=sum(encoder.memory for encoder in self.encoders),
         )
+
+    def _neighbours_by(self) -> EncoderFacts:
+        """Whose vectors say which tagged tracks are near.
+
+        TTMR++ once it has heard nearly all: on its vectors the votes were measured
+        (scripts/bench/knn_tags.py). Until then MusiCNN, which everybody has.
+        """
+        by = {encoder.id: encoder for encoder in self.encoders}
+        learned = by.get("ttmrpp")
+        if learned is not None:
+            heard = self.tracks.vector_count(learned.id, learned.version)
+            if heard >= _NEARLY_ALL * self.tracks.counts().analysed:
+                return learned
+        return by["musicnn"]
 
     def _write_failed(self, error: Exception) -> None:
         text = (
@@ -230,6 +295,8 @@ class App:
 
     def close(self) -> None:
         """Ends the background work, writes what waits, and gives up the lock."""
+        if "reading" in self.__dict__:
+            self.reading.close()
         if "taggers" in self.__dict__:
             self.taggers.close()
         if "tagging" in self.__dict__:

@@ -6,12 +6,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import msa_desktop.encoders
 from msa_desktop.analysis.worker import Outcome, Task, Work
 from msa_desktop.audio import decode, metadata, peaks
-from msa_desktop.base import plugins
-from msa_desktop.base.model import Embedding, FloatArray, Reading, WindowSpec
-from msa_desktop.encoders._base import Encoder
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.model import FloatArray, Reading, WindowSpec
+from msa_desktop.base.settings import Device
+from msa_desktop.encoders._base import Encoder, EncoderFacts
 from msa_desktop.tagio import _files as tag_files
 from msa_desktop.tagio._base import TagError
 
@@ -20,24 +20,34 @@ class Features:
     """Everything the program finds out about a file.
 
     Args:
-        models: The folder of the encoders' models.
+        device: Where encoders run that can run on more than the processor.
     """
 
-    def __init__(self, models: Path) -> None:
-        self._models = models
-        self._encoders: list[tuple[WindowSpec, Encoder]] = []
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._encoders: dict[EncoderFacts, tuple[WindowSpec, Encoder]] = {}
+        self._unusable: dict[EncoderFacts, str] = {}
 
-    def prepare(self, work: Work) -> None:
-        """Loads what `work` needs and is not loaded yet; a worker that only reads loads nothing.
+    def prepare(self, task: Task) -> None:
+        """Loads what the task needs and is not loaded yet; a worker that only reads loads nothing.
+
+        An encoder that was installed and cannot be loaded is passed over; the outcome says so.
 
         Raises:
-            UserError: A model is missing or damaged.
+            UserError: The model of an encoder that comes with the program is missing or damaged.
         """
-        if work is Work.LISTEN and not self._encoders:
-            self._encoders = [
-                (module.SPEC, module.create(self._models))
-                for module in plugins.load(msa_desktop.encoders)
-            ]
+        for wanted in task.encoders:
+            if wanted in self._encoders or wanted in self._unusable:
+                continue
+            module = wanted.load()
+            try:
+                encoder = module.create(Path(wanted.folder), self._device)
+            except UserError as error:
+                if not module.MODELS:
+                    raise
+                self._unusable[wanted] = str(error)
+            else:
+                self._encoders[wanted] = module.SPEC, encoder
 
     def run(self, task: Task) -> Outcome:
         """Does one task.
@@ -52,17 +62,24 @@ class Features:
             case Work.PEAKS:
                 return Outcome(task, peaks=peaks.peaks(task.path))
             case Work.LISTEN:
-                return Outcome(task, embeddings=self._listen(task.path))
+                return self._listen(task)
 
-    def _listen(self, path: str) -> tuple[Embedding, ...]:
+    def _listen(self, task: Task) -> Outcome:
         """Every encoder's answer; those that want the same windows share one decoding."""
         windows: dict[WindowSpec, FloatArray] = {}
         embeddings = []
-        for spec, encoder in self._encoders:
+        for wanted in task.encoders:
+            if wanted in self._unusable:
+                continue
+            spec, encoder = self._encoders[wanted]
             if spec not in windows:
-                windows[spec] = decode.windows(path, spec)
-            embeddings.append(encoder.embed(windows[spec]))
-        return tuple(embeddings)
+                windows[spec] = decode.windows(task.path, spec)
+            heard = encoder.embed(windows[spec])
+            embeddings.append(replace(heard, version=wanted.version))
+        unusable = {
+            wanted: self._unusable[wanted] for wanted in task.encoders if wanted in self._unusable
+        }
+        return Outcome(task, embeddings=tuple(embeddings), unusable=unusable)
 
 
 def _read(path: str) -> Reading:

@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Any
 
 from msa_desktop.analysis import worker
@@ -70,7 +69,8 @@ class Pool:
         on_outcome: Called once for each task, from the supervisor thread. To be quick.
         on_error: Called with a sentence when no process can be started. The tasks keep waiting;
             `resume` tries again.
-        models: The folder of the encoders' models.
+        device: Where encoders run that can run on more than the processor.
+        memory: Megabytes that a process comes to need; all together they get half of the machine's.
         idle_limit: Seconds after which a process without work gives its memory back.
     """
 
@@ -81,12 +81,14 @@ class Pool:
         on_outcome: Callable[[Outcome], None],
         *,
         on_error: Callable[[str], None],
-        models: Path,
+        device: str,
+        memory: int = 0,
         idle_limit: float = 60.0,
     ) -> None:
         self._on_outcome = on_outcome
         self._on_error = on_error
-        self._models = models
+        self._device = device
+        self._affordable = _affordable(memory)
         self._idle_limit = idle_limit
         self._context = multiprocessing.get_context("spawn")
         self._queue = TaskQueue()
@@ -106,7 +108,7 @@ class Pool:
 
     def set_limits(self, workers: int, time_limit: float) -> None:
         """Changes how many processes there are at most, and the seconds for one file."""
-        self._most = max(1, min(workers, _MOST_WORKERS))
+        self._most = max(1, min(workers, self._affordable))
         self._time_limit = time_limit
         self._wake()
 
@@ -216,7 +218,7 @@ class Pool:
             processes.shield_from_ctrl_c()
             ours, theirs = multiprocessing.Pipe()
             process = self._context.Process(
-                target=worker.main, args=(theirs, str(self._models)), name="analysis", daemon=True
+                target=worker.main, args=(theirs, self._device), name="analysis", daemon=True
             )
             # With `theirs` closed here, the process has the only other end: its death is heard.
             with theirs:
@@ -357,3 +359,13 @@ class Pool:
             self._awake = True  # nobody reads the wake-up pipe any more
             self._wake_reader.close()
             self._wake_writer.close()
+
+
+def _affordable(memory: int) -> int:
+    """How many processes of so many megabytes there may be."""
+    if not memory:
+        return _MOST_WORKERS
+    import psutil  # noqa: PLC0415 - start-up cost: only who listens needs it
+
+    half = int(psutil.virtual_memory().total) // 2
+    return min(_MOST_WORKERS, half // (memory * 2**20))

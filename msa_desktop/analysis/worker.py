@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,12 @@ from msa_desktop.base import processes
 from msa_desktop.base.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
     from msa_desktop.analysis.features import Features
     from msa_desktop.base.model import Embedding, Reading, TrackId
+    from msa_desktop.encoders._base import EncoderFacts
 
 
 class Work(StrEnum):
@@ -34,11 +36,16 @@ class Work(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work on one file."""
+    """One piece of work on one file.
+
+    Attributes:
+        encoders: For Work.LISTEN: those that are to hear it.
+    """
 
     track_id: TrackId
     path: str
     work: Work
+    encoders: tuple[EncoderFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,8 @@ class Outcome:
 
     Attributes:
         reading: Of Work.READ.
-        embeddings: Of Work.LISTEN; one an encoder.
+        embeddings: Of Work.LISTEN; one an encoder, but for those in `unusable`.
+        unusable: Of Work.LISTEN: encoders that cannot be loaded, and why.
         peaks: Of Work.PEAKS.
         failure: A sentence for the person, or None.
     """
@@ -55,6 +63,7 @@ class Outcome:
     task: Task
     reading: Reading | None = None
     embeddings: tuple[Embedding, ...] = ()
+    unusable: Mapping[EncoderFacts, str] = field(default_factory=dict)
     peaks: bytes | None = None
     failure: str | None = None
 
@@ -82,23 +91,24 @@ class Broken:
     trace: str
 
 
-def main(connection: Connection[Any, Any], models: str) -> None:
+def main(connection: Connection[Any, Any], device: str) -> None:
     """The process's life: answers tasks until the pool closes the connection.
 
     Args:
         connection: Tasks come in; `Signal`, `Finished` and `Broken` go out.
-        models: The folder of the encoders' models.
+        device: The setting of that name.
     """
     _settle_in()
     try:
         # Heavy (FFmpeg, encoders), and only ever wanted in this process.
         from msa_desktop.analysis.features import Features  # noqa: PLC0415
+        from msa_desktop.base.settings import Device  # noqa: PLC0415
 
-        features = Features(Path(models))
+        features = Features(Device(device))
         connection.send(Signal.READY)
         while True:
             task: Task = connection.recv()
-            features.prepare(task.work)
+            features.prepare(task)
             connection.send(Signal.STARTED)
             connection.send(_work(features, task))
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -123,11 +123,13 @@ class Hit:
         track: The track found.
         score: Cosine similarity of standardised vectors, -1 to 1.
         labels: The labels both tracks share, strongest first: the reason shown beside the hit.
+        encoders: Whose ears say so, by their ids.
     """
 
     track: Track
     score: float
     labels: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

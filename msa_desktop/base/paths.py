@@ -19,9 +19,18 @@ def resources() -> Path:
 
     Inside the package in an installed or frozen program, beside it in a source checkout.
     """
+    return _shipped("resources")
+
+
+def indices() -> Path:
+    """The folder of the reference indexes shipped with the program; found as `resources` is."""
+    return _shipped("indices")
+
+
+def _shipped(name: str) -> Path:
     package = Path(msa_desktop.__file__).parent
-    inside = package / "resources"
-    return inside if inside.is_dir() else package.parent / "resources"
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,16 @@ class DataPaths:
     def models(self) -> Path:
         """The models that were installed, a folder each."""
         return self.root / "models"
+
+    @property
+    def references(self) -> Path:
+        """The reference indexes that the person built or took in, a folder each."""
+        return self.root / "references"
+
+    @property
+    def stems(self) -> Path:
+        """Tracks that were taken apart, a folder each: a cache, free to delete."""
+        return self.root / "stems"
 
     @property
     def logs(self) -> Path:

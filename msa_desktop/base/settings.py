@@ -33,6 +33,15 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
+class Device(StrEnum):
+    """Where neural networks run that can run on more than the processor."""
+
+    AUTO = "auto"  # the graphics card if there is one that can, else the processor
+    CUDA = "cuda"
+    MPS = "mps"  # Apple's
+    CPU = "cpu"
+
+
 class TaggerChoice(StrEnum):
     """Who chooses and words what is proposed."""
 
@@ -98,6 +107,14 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Analysis"},
         ),
     ] = 0
+    device: Annotated[
+        Device,
+        Field(
+            title="Runs on",
+            description="Where LAION-CLAP and TTMR++ run. auto: the graphics card, if it can.",
+            json_schema_extra={"group": "Analysis"},
+        ),
+    ] = Device.AUTO
     file_time_limit: Annotated[
         int,
         Field(

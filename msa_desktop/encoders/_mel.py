@@ -1,4 +1,7 @@
-"""MusiCNN's front end: log-compressed mel bands, as librosa computes them, in numpy alone."""
+"""MusiCNN's front end, log-compressed mel bands; and the mel filters of all front ends.
+
+As librosa computes them, in numpy alone.
+"""
 
 from __future__ import annotations
 
@@ -51,13 +54,34 @@ def _log_mel(wave: FloatArray) -> FloatArray:
 def _tables() -> tuple[FloatArray, FloatArray]:
     """The Hann window (512,) and the mel filters (257, 96)."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FFT) / FFT)
-    edges = _slaney_hertz(np.linspace(0, _slaney_mel(SAMPLE_RATE / 2), BANDS + 2))
-    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    bins = np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)[:, np.newaxis]
-    rising = (bins - low) / (centre - low)
-    falling = (high - bins) / (high - centre)
-    filters = np.maximum(0, np.minimum(rising, falling)) * (2 / (high - low))
-    return window.astype(np.float32), filters.astype(np.float32)
+    filters = mel_filters(SAMPLE_RATE, FFT, BANDS, 0, SAMPLE_RATE / 2)
+    return window.astype(np.float32), np.ascontiguousarray(filters.T)
+
+
+def mel_filters(
+    sample_rate: int, fft: int, bands: int, lowest: float, highest: float
+) -> FloatArray:
+    """Filters of equal area on the Slaney scale: `librosa.filters.mel`, bit for bit.
+
+    Args:
+        sample_rate: Hz.
+        fft: Length of the Fourier transform.
+        bands: How many filters.
+        lowest: Where the first begins, Hz; below 1000.
+        highest: Where the last ends, Hz; above 1000.
+
+    Returns:
+        Shape (bands, fft // 2 + 1).
+    """
+    first = lowest * _KNEE_MEL / _KNEE_HERTZ  # below its knee the scale is linear
+    edges = _slaney_hertz(np.linspace(first, _slaney_mel(highest), bands + 2))
+    away = np.subtract.outer(edges, np.fft.rfftfreq(fft, 1 / sample_rate))
+    steps = np.diff(edges)[:, np.newaxis]
+    slopes = np.minimum(-away[:-2] / steps[:-1], away[2:] / steps[1:])
+    # Rounded before it is scaled and after, as librosa does it.
+    filters: FloatArray = np.maximum(0, slopes).astype(np.float32)
+    filters *= (2 / (edges[2:] - edges[:-2]))[:, np.newaxis]
+    return filters
 
 
 # Slaney's Auditory Toolbox (1998): linear up to 1 kHz, 15 mels there, 27 steps a factor of 6.4.

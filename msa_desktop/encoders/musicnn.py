@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from msa_desktop.base.model import Embedding, FloatArray, WindowSpec
+from msa_desktop.base.settings import Device
 from msa_desktop.encoders import _mel
 from msa_desktop.encoders._base import read_model
 
@@ -33,7 +34,10 @@ _REVISION = 1  # counts up when the same windows would give another vector
 SPEC = WindowSpec(_mel.SAMPLE_RATE, _mel.samples_for(PATCH) / _mel.SAMPLE_RATE, 10)
 ID = "musicnn"
 VERSION = f"0.1.0-{_REVISION}-{SPEC.count}x{PATCH}"
+MEMORY = 120
 LABEL_SOURCES = ("msd", "mtt")
+MODELS = ()
+TOKENIZER = ""
 DIMENSION = LAYER * len(LABEL_SOURCES)
 
 
@@ -86,6 +90,6 @@ class MusicnnEncoder:
         return Embedding(ID, VERSION, np.concatenate(layers), labels)
 
 
-def create(models: Path) -> MusicnnEncoder:
+def create(folder: Path, _device: Device) -> MusicnnEncoder:
     """See `encoders._base.EncoderModule`."""
-    return MusicnnEncoder(models / ID)
+    return MusicnnEncoder(folder)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from msa_desktop import encoders
-from msa_desktop.base import plugins
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.paths import DataPaths, resources
+from msa_desktop.base.paths import DataPaths
+from msa_desktop.base.settings import Device
+from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services.search import Search
 from msa_desktop.store.db import Database
 
@@ -44,19 +44,30 @@ class Doctor:
         paths: The data folder's files.
         database: The library.
         search: Its vector indexes.
+        encoders: Those that are ready here.
+        device: Where they run.
     """
 
-    def __init__(self, paths: DataPaths, database: Database, search: Search) -> None:
+    def __init__(
+        self,
+        paths: DataPaths,
+        database: Database,
+        search: Search,
+        encoders: Iterable[EncoderFacts],
+        device: Device,
+    ) -> None:
         self._paths = paths
         self._database = database
         self._search = search
+        self._encoders = encoders
+        self._device = device
 
     def examine(self) -> list[Check]:
         """Every check, in order."""
         return [
             self._database_check(),
             *self._index_checks(),
-            *_model_checks(),
+            *_model_checks(self._encoders, self._device),
             self._disk_check(),
             *_watch_checks(),
         ]
@@ -83,15 +94,15 @@ class Doctor:
         return Check("disk", ok, f"{free / 1e9:.1f} GB free for the data folder", advice)
 
 
-def _model_checks() -> Iterator[Check]:
-    for module in plugins.load(encoders):
-        name = f"model {module.ID}"
+def _model_checks(encoders: Iterable[EncoderFacts], device: Device) -> Iterator[Check]:
+    for encoder in encoders:
+        name = f"model {encoder.id}"
         try:
-            module.create(resources() / "models")
+            encoder.load().create(Path(encoder.folder), device)
         except UserError as error:
             yield Check(name, False, str(error))
         else:
-            yield Check(name, True, f"whole and ready (version {module.VERSION})")
+            yield Check(name, True, f"whole and ready (version {encoder.version})")
 
 
 def _watch_checks() -> Iterator[Check]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
-from msa_desktop.base.events import EventBus, PeaksReady, TracksChanged
+from msa_desktop.base.events import EventBus, Notice, PeaksReady, TracksChanged
 from msa_desktop.base.model import Reading, TrackId, TrackState, display_path
+from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.store import proposals, sounds, writes
 from msa_desktop.store.writer import Writer
@@ -39,15 +40,6 @@ class _Next:
         self.changed.add(track_id)
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderFacts:
-    """What is known of an encoder without loading it."""
-
-    id: str
-    version: str
-    dimension: int
-
-
 class Intake:
     """The way of a file through the analysis, one step an outcome.
 
@@ -60,7 +52,8 @@ class Intake:
         writer: The one writer.
         pool: The worker processes.
         events: Where changes are told.
-        encoders: The encoders every track is to be heard by.
+        encoders: The encoders every track is to be heard by; one that turns out not to work is
+            left out from then on.
         counter: Counts files to their end.
         is_away: Whether the disk a file is on is not there now; may take long to answer.
         on_lost: Told why an outcome could not be stored.
@@ -79,7 +72,7 @@ class Intake:
     ) -> None:
         self._writer = writer
         self._events = events
-        self._encoders = encoders
+        self.encoders = encoders
         self._counter = counter
         self._pool = pool
         self._is_away = is_away
@@ -91,12 +84,25 @@ class Intake:
         self._failure_listeners: list[Callable[[TrackId], None]] = []
         self.adopted = 0
 
-    def queue(self, jobs: Iterable[tuple[TrackId, str]], work: Work = Work.READ) -> None:
-        """Hands (id, path) pairs to the worker processes."""
-        jobs = list(jobs)
-        self._counter.waiting(track_id for track_id, _ in jobs)
-        for track_id, path in jobs:
-            self._pool.submit(Task(track_id, path, work))
+    def queue(self, jobs: Iterable[tuple[TrackId, str]]) -> None:
+        """Has files, as (id, path) pairs, read, and then listened to where that is needed."""
+        self._submit(Task(track_id, path, Work.READ) for track_id, path in jobs)
+
+    def listen(
+        self, jobs: Iterable[tuple[TrackId, str]], encoders: Iterable[EncoderFacts] | None = None
+    ) -> None:
+        """Has files heard by some encoders; by all where none are named.
+
+        What others heard in a track stays, whatever becomes of it.
+        """
+        by = self.encoders if encoders is None else tuple(encoders)
+        self._submit(Task(track_id, path, Work.LISTEN, by) for track_id, path in jobs)
+
+    def _submit(self, tasks: Iterable[Task]) -> None:
+        tasks = list(tasks)
+        self._counter.waiting(task.track_id for task in tasks)
+        for task in tasks:
+            self._pool.submit(task)
 
     def queue_again(self, jobs: Iterable[tuple[TrackId, str]]) -> None:
         """The same, but known sounds are listened to all the same: the person asked for it."""
@@ -151,6 +157,8 @@ class Intake:
 
     def take(self, outcome: Outcome) -> None:
         """Stores one outcome; called from the pool's supervisor thread, and returns at once."""
+        for encoder, reason in outcome.unusable.items():
+            self._do_without(encoder, reason)
         if outcome.failure is None:
             self._post(outcome, away=False)
         else:
@@ -158,6 +166,14 @@ class Intake:
             threading.Thread(
                 target=self._ask_the_disk, args=(outcome,), name="disk check", daemon=True
             ).start()
+
+    def _do_without(self, encoder: EncoderFacts, reason: str) -> None:
+        """No track is to be heard by this encoder any more; the person is told why, once."""
+        with self._lock:
+            known = encoder in self.encoders
+            self.encoders = tuple(e for e in self.encoders if e != encoder)
+        if known:
+            self._events.publish(Notice(reason, is_error=True))
 
     def _ask_the_disk(self, outcome: Outcome) -> None:
         answers: list[bool] = []
@@ -194,12 +210,17 @@ class Intake:
         state = sounds.state_of(connection, track_id)
         if state is None:
             return  # removed from the library meanwhile
+        heard = state is TrackState.ANALYSED
         if task.work is Work.PEAKS:
             if outcome.peaks is not None:
                 writes.store_peaks(connection, track_id, outcome.peaks)
                 following.peaks = track_id
             else:
                 _log.warning("%s: %s", display_path(task.path), outcome.failure)
+        elif outcome.failure is not None and task.work is Work.LISTEN and heard:
+            # What it lacks is another encoder's answer: not a reason to lose what it has.
+            _log.warning("%s: %s", display_path(task.path), outcome.failure)
+            following.ended = track_id
         elif outcome.failure is not None:
             writes.store_failure(connection, track_id, outcome.failure)
             following.end(track_id, failed=True)
@@ -207,6 +228,8 @@ class Intake:
             self._store_reading(connection, task, outcome.reading, following)
         elif state is TrackState.NEW:
             pass  # the file changed while it was listened to: it is read again first
+        elif not outcome.embeddings:
+            following.ended = track_id
         else:
             writes.store_analysis(connection, track_id, outcome.embeddings)
             following.end(track_id)
@@ -225,11 +248,14 @@ class Intake:
         with self._lock:
             again = track_id in self._again
             self._again.discard(track_id)
+        lacking = self.encoders
         if not again:
-            if state is TrackState.ANALYSED and self._heard(connection, track_id):
-                return
+            if state is TrackState.ANALYSED:
+                lacking = self._lacking(connection, track_id)
+                if not lacking:
+                    return
             twins = sounds.twins(connection, track_id)
-            twins = [twin for twin in twins if self._heard(connection, twin)]
+            twins = [twin for twin in twins if not self._lacking(connection, twin)]
             with self._lock:
                 lost = next((twin for twin in twins if twin in self._missing), None)
             if lost is not None:
@@ -243,13 +269,17 @@ class Intake:
             if twins:
                 sounds.copy_analysis(connection, twins[0], track_id)
                 return
-        writes.requeue(connection, [track_id])
+        if again or state is not TrackState.ANALYSED:
+            writes.requeue(connection, [track_id])
         following.ended = None
-        following.listen = Task(track_id, task.path, Work.LISTEN)
+        following.listen = Task(track_id, task.path, Work.LISTEN, lacking)
 
-    def _heard(self, connection: sqlite3.Connection, track_id: TrackId) -> bool:
-        wanted = ((encoder.id, encoder.version) for encoder in self._encoders)
-        return sounds.heard_by(connection, track_id, wanted)
+    def _lacking(
+        self, connection: sqlite3.Connection, track_id: TrackId
+    ) -> tuple[EncoderFacts, ...]:
+        """The encoders that have not heard a track."""
+        heard = sounds.heard_by(connection, track_id)
+        return tuple(e for e in self.encoders if (e.id, e.version) not in heard)
 
     def _go_on(self, outcome: Outcome, following: _Next) -> None:
         task = outcome.task

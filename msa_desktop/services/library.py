@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
@@ -26,8 +25,9 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import Root, TrackId, display_path
 from msa_desktop.base.paths import is_inside
 from msa_desktop.base.settings import Settings
+from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services.background import Background, Wanted, merge
-from msa_desktop.services.intake import EncoderFacts, Intake
+from msa_desktop.services.intake import Intake
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.services.scanning import ScanCounts, Scanner
 from msa_desktop.store import writes
@@ -87,7 +87,6 @@ class Library:
         self._writer = writer
         self._events = events
         self._settings = settings
-        self._encoders = encoders
         self._counter = ProgressCounter()
         self._broken: str | None = None
         self.pool = make_pool(self._take, self._pool_broke)
@@ -291,14 +290,18 @@ class Library:
     def _fill_in(self) -> None:
         """Has done what an older program left undone.
 
-        Tracks that an encoder, new or of a new version, has not heard are listened to again; tags
-        that were not read before are read.
+        Tracks that an encoder, new or of a new version, has not heard are heard by it, and keep
+        what the others heard; tags that were not read before are read.
         """
         self._intake.queue(self._reader.incompletely_read())
-        for encoder in self._encoders:
-            lacking = self._reader.lacking(encoder.id, encoder.version)
-            if len(lacking):
-                self._writer.run(partial(writes.requeue, ids=lacking.tolist()))
+        lacking: dict[int, tuple[EncoderFacts, ...]] = {}
+        for encoder in self._intake.encoders:
+            for track_id in self._reader.lacking(encoder.id, encoder.version).tolist():
+                lacking[track_id] = (*lacking.get(track_id, ()), encoder)
+        for encoders in set(lacking.values()):
+            ids = [track_id for track_id, wanted in lacking.items() if wanted == encoders]
+            tracks = (track for track in self._reader.get_many(ids) if not track.offline)
+            self._intake.listen(((track.id, track.path) for track in tracks), encoders)
 
     # -- one scan, from start to end -----------------------------------------------------------
 

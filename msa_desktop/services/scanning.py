@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
-from msa_desktop.analysis.worker import Work
 from msa_desktop.base.events import EventBus, RootsChanged, ScanProgress, TracksChanged
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import FileStamp, Root, TrackId, TrackState, display_path
@@ -182,7 +181,7 @@ class Scanner:
         unfinished = [(i, paths[i]) for i, state in changes.unfinished if state is TrackState.NEW]
         waiting = [(i, paths[i]) for i, state in changes.unfinished if state is TrackState.QUEUED]
         self._intake.queue(newcomers + again + unfinished)
-        self._intake.queue(waiting, Work.LISTEN)
+        self._intake.listen(waiting)
 
 
 class _Batch:

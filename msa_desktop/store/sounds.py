@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
 
 from msa_desktop.base.model import FileStamp, TrackId, TrackState
 from msa_desktop.store.schema import STATE_CODES, STATES
@@ -20,10 +19,10 @@ def state_of(conn: sqlite3.Connection, track_id: int) -> TrackState | None:
     return STATES[row[0]] if row else None
 
 
-def heard_by(conn: sqlite3.Connection, track_id: int, encoders: Iterable[tuple[str, str]]) -> bool:
-    """Whether all these encoders (id, version) have a vector of the track."""
+def heard_by(conn: sqlite3.Connection, track_id: int) -> set[tuple[str, str]]:
+    """The encoders, as (id, version), that have a vector of the track."""
     rows = conn.execute("SELECT encoder, version FROM vectors WHERE track_id = ?", (track_id,))
-    return set(encoders) <= {(row[0], row[1]) for row in rows}
+    return {(row[0], row[1]) for row in rows}
 
 
 def twins(conn: sqlite3.Connection, track_id: int) -> list[TrackId]:

@@ -32,6 +32,7 @@ from msa_desktop.audio import decode
 from msa_desktop.base.errors import AudioError
 from msa_desktop.base.formats import is_audio_name
 from msa_desktop.base.paths import resources
+from msa_desktop.base.settings import Device
 from msa_desktop.encoders import musicnn
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def main() -> None:
     files = sorted(str(f) for f in args.folder.rglob("*") if is_audio_name(f.name))
     files = files[:: max(1, len(files) // args.limit)] if args.limit else files
     rate = matrix_rate()
-    encoder = musicnn.create(resources() / "models")
+    encoder = musicnn.create(resources() / "models" / musicnn.ID, Device.CPU)
     stages = Stages()
     ours, theirs, music_seconds, patches = [], [], 0.0, 0
     bliss = Bliss(args.bliss) if Bliss.installed(args.bliss) else None

@@ -10,11 +10,12 @@ from mutagen.wave import WAVE
 from msa_desktop.analysis.features import Features
 from msa_desktop.analysis.worker import Task, Work
 from msa_desktop.base.model import Reading, TrackId
+from msa_desktop.base.settings import Device
 from tests.support import write_wav
 
 
 def reading(path: Path) -> Reading:
-    outcome = Features(path.parent).run(Task(TrackId(1), str(path), Work.READ))
+    outcome = Features(Device.CPU).run(Task(TrackId(1), str(path), Work.READ))
     assert outcome.reading is not None
     return outcome.reading
 

@@ -26,12 +26,21 @@ from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Finished, Outcome, Signal, Task, Work
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.paths import resources
-from msa_desktop.encoders import musicnn
+from msa_desktop.base.settings import Device
+from msa_desktop.encoders import _base, musicnn
+from msa_desktop.encoders._base import EncoderFacts
 
 PATIENCE = 60.0  # seconds; a test that passes takes a fraction
+MODELS = resources() / "models"
 READ, LISTEN, PEAKS = Work.READ, Work.LISTEN, Work.PEAKS
 
 on_posix = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+
+
+def ears(models: Path = MODELS) -> tuple[EncoderFacts, ...]:
+    found = _base.facts(musicnn, models, lambda _: None)
+    assert found is not None
+    return (found,)
 
 
 class Bench:
@@ -43,8 +52,9 @@ class Bench:
         workers: int = 1,
         time_limit: float = 60,
         idle_limit: float = 60,
-        models: Path | None = None,
+        models: Path = MODELS,
     ) -> None:
+        self.encoders = ears(models)
         self.outcomes: list[Outcome] = []
         self.errors: list[str] = []
         self.changed = threading.Condition()
@@ -53,7 +63,7 @@ class Bench:
             time_limit,
             self.take,
             on_error=self.complain,
-            models=models or resources() / "models",
+            device=Device.CPU,
             idle_limit=idle_limit,
         )
         self.pool.start()
@@ -69,7 +79,8 @@ class Bench:
             self.changed.notify()
 
     def submit(self, number: int, path: Path, work: Work = READ, urgent: bool = False) -> None:
-        self.pool.submit(Task(TrackId(number), str(path), work), urgent)
+        by = self.encoders if work is LISTEN else ()
+        self.pool.submit(Task(TrackId(number), str(path), work, by), urgent)
 
     def wait(self, count: int) -> list[Outcome]:
         with self.changed:
@@ -260,7 +271,7 @@ def test_a_worker_that_hangs_is_replaced(
 def test_loading_the_models_is_no_files_time(song: Path) -> None:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=worker.main, args=(theirs, str(resources() / "models")), daemon=True
+        target=worker.main, args=(theirs, Device.CPU), daemon=True
     )
     with theirs:
         process.start()
@@ -277,7 +288,7 @@ def test_loading_the_models_is_no_files_time(song: Path) -> None:
         assert heard() is Signal.READY
         working = []
         for number in range(2):
-            ours.send(Task(TrackId(number), str(song), LISTEN))
+            ours.send(Task(TrackId(number), str(song), LISTEN, ears()))
             assert heard() is Signal.STARTED
             began = spent()
             assert isinstance(heard(), Finished)
@@ -316,7 +327,7 @@ def test_models_that_do_not_load_are_told_once_and_no_file_is_blamed(
     assert "Install the program again. The files keep waiting" in bench.wait_for_error()
     assert bench.outcomes == []
     eventually(lambda: bench.pool.pending == 4)
-    shutil.copytree(resources() / "models", models)
+    shutil.copytree(MODELS, models)
     bench.pool.resume()
     assert {outcome.failure for outcome in bench.wait(4)} == {None}
     assert len(bench.errors) == 1
@@ -435,9 +446,9 @@ def tell(outcome):
     print(outcome.failure, flush=True)
 
 if __name__ == "__main__":
-    pool = Pool(2, float(sys.argv[2]), tell, on_error=print, models=Path(sys.argv[1]))
+    pool = Pool(2, float(sys.argv[1]), tell, on_error=print, device="cpu")
     pool.start()
-    for number, path in enumerate(sys.argv[3:]):
+    for number, path in enumerate(sys.argv[2:]):
         pool.submit(Task(number, path, Work.PEAKS))
     while len(pool.current) < 2:
         time.sleep(0.01)
@@ -454,8 +465,7 @@ def running_program(epic: Path, time_limit: float) -> Iterator[tuple[psutil.Pope
     other.hardlink_to(epic)
     program = epic.with_name("program.py")
     program.write_text(_PROGRAM)
-    models = resources() / "models"
-    command = [sys.executable, str(program), str(models), str(time_limit), str(epic), str(other)]
+    command = [sys.executable, str(program), str(time_limit), str(epic), str(other)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     with psutil.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
         try:
@@ -497,3 +507,14 @@ def _lives(process: psutil.Process) -> bool:
         return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def test_processes_share_half_of_the_memory() -> None:
+    half = psutil.virtual_memory().total // 2**21
+
+    def most(memory: int) -> int:
+        return Pool(8, 60, print, on_error=print, device=Device.CPU, memory=memory)._most
+
+    assert most(1) == 8
+    assert most(half // 3) == 3
+    assert most(10 * half) == 1

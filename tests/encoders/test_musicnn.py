@@ -9,6 +9,7 @@ import pytest
 
 from msa_desktop.base.model import FloatArray
 from msa_desktop.base.paths import resources
+from msa_desktop.base.settings import Device
 from msa_desktop.encoders import _mel, musicnn
 
 GOLDEN = np.load(Path(__file__).parent.parent / "data" / "musicnn" / "golden.npz")
@@ -36,7 +37,7 @@ def mel(name: str) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def encoder() -> musicnn.MusicnnEncoder:
-    return musicnn.create(resources() / "models")
+    return musicnn.create(resources() / "models" / musicnn.ID, Device.CPU)
 
 
 @pytest.mark.parametrize("name", ["A", "B", "C"])

@@ -24,6 +24,7 @@ from msa_desktop.base.model import (
     TrackId,
 )
 from msa_desktop.base.paths import DataPaths
+from msa_desktop.base.settings import Device
 from msa_desktop.services.written import WrittenFiles
 from msa_desktop.store import writes
 from msa_desktop.store.db import Database
@@ -161,7 +162,7 @@ def test_a_reading_under_way_while_the_file_is_written(tmp_path: Path) -> None:
         (track_id,) = app.writer.run(lambda conn: writes.add_tracks(conn, root, [stamp]))
 
         def read() -> Reading:
-            reading = Features(tmp_path).run(Task(track_id, str(song), Work.READ)).reading
+            reading = Features(Device.CPU).run(Task(track_id, str(song), Work.READ)).reading
             assert reading is not None
             return reading
 

@@ -1,0 +1,143 @@
+"""Reads the words of a search with the encoders that read, in a process of its own.
+
+Loading them takes seconds and hundreds of megabytes, which neither the window nor a command that
+needs none should pay: the process starts with the first sentence and ends when none came for long.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from msa_desktop.base import processes
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.events import EventBus, Notice
+from msa_desktop.base.model import FloatArray
+from msa_desktop.base.settings import Device
+from msa_desktop.encoders._base import EncoderFacts, TextEncoder
+
+_PATIENCE = 60.0  # seconds for an answer, the loading of the encoders included
+_IDLE = 300.0  # seconds without a sentence after which the process ends
+
+_log = logging.getLogger(__name__)
+
+_Answer = tuple[dict[str, FloatArray], tuple[str, ...]]  # vectors by encoder, and what went wrong
+
+
+class Reading:
+    """Vectors of sentences, by encoder. Thread-safe; one sentence at a time.
+
+    Args:
+        encoders: Those that are ready; the ones that read no words are passed over.
+        device: Where they run.
+        events: Where it is told, once, that one cannot read.
+        idle: Seconds without a sentence after which the memory is given back.
+    """
+
+    def __init__(
+        self,
+        encoders: Sequence[EncoderFacts],
+        device: Device,
+        events: EventBus,
+        *,
+        idle: float = _IDLE,
+    ) -> None:
+        self._encoders = tuple(encoder for encoder in encoders if encoder.tokenizer)
+        self._device = device
+        self._events = events
+        self._idle = idle
+        self._told: set[str] = set()
+        self._connection: Connection[Any, Any] | None = None
+        self._process: multiprocessing.process.BaseProcess | None = None
+        # One thread that lasts: on Linux, a process ends with the thread that started it.
+        self._thread = ThreadPoolExecutor(1, "reading")
+
+    def __call__(self, sentence: str) -> dict[str, FloatArray]:
+        """The sentence's vector by each encoder's id, of unit length; {} where none can read."""
+        return self._thread.submit(self._read, sentence).result() if self._encoders else {}
+
+    def close(self) -> None:
+        """Ends the process."""
+        self._thread.submit(self._end)
+        self._thread.shutdown()
+
+    # The rest runs in the thread.
+
+    def _read(self, sentence: str) -> dict[str, FloatArray]:
+        try:
+            vectors, problems = self._ask(sentence)
+        except (EOFError, OSError, TimeoutError):
+            self._end()
+            _log.exception("the words of a search could not be read")
+            problems = (
+                "The words of this search were not read by the encoders: their process ended. "
+                "Labels and tags answer alone; try again, or see the log.",
+            )
+            vectors = {}
+        for problem in problems:
+            if problem not in self._told:
+                self._told.add(problem)
+                self._events.publish(Notice(problem, is_error=True))
+        return vectors
+
+    def _ask(self, sentence: str) -> _Answer:
+        connection = self._connection
+        if connection is None or self._process is None or not self._process.is_alive():
+            self._end()
+            connection = self._start()
+        connection.send(sentence)
+        if not connection.poll(_PATIENCE):
+            raise TimeoutError
+        answer: _Answer = connection.recv()
+        return answer
+
+    def _start(self) -> Connection[Any, Any]:
+        processes.shield_from_ctrl_c()
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        with theirs:  # closed here, the process has the only other end: its death is heard
+            self._process = context.Process(
+                target=_main,
+                args=(theirs, self._encoders, self._device, self._idle),
+                name="reading",
+                daemon=True,
+            )
+            self._process.start()
+        return self._connection
+
+    def _end(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._connection = self._process = None
+
+
+def _main(
+    connection: Connection[Any, Any],
+    encoders: Sequence[EncoderFacts],
+    device: Device,
+    idle: float,
+) -> None:
+    processes.settle_in()
+    readers: dict[str, TextEncoder] = {}
+    problems = []
+    for facts in encoders:
+        try:
+            made = facts.load().create_text(Path(facts.folder), Path(facts.tokenizer), device)
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            readers[facts.id] = made
+    with suppress(EOFError, OSError):  # the program has ended
+        while connection.poll(idle):
+            sentence = connection.recv()
+            read = {name: reader.embed([sentence])[0] for name, reader in readers.items()}
+            connection.send((read, tuple(problems)))

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from msa_desktop.base.events import Event, EventBus, Notice
+from msa_desktop.base.settings import Device
+from msa_desktop.encoders._base import EncoderFacts
+from msa_desktop.services.reading import Reading
+from tests.services.tiny_reader import facts
+
+Make = Callable[..., Reading]
+
+
+@pytest.fixture
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def make(told: list[Event]) -> Iterator[Make]:
+    made: list[Reading] = []
+
+    def one(*encoders: EncoderFacts, idle: float = 60) -> Reading:
+        events = EventBus()
+        events.subscribe(told.append)
+        made.append(Reading(encoders, Device.CPU, events, idle=idle))
+        return made[-1]
+
+    yield one
+    for reading in made:
+        reading.close()
+
+
+def test_those_that_read_nothing_cost_nothing(make: Make) -> None:
+    reading = make(facts("deaf", ""))
+    assert reading("calm piano") == {}
+    assert reading._process is None
+
+
+def test_every_encoder_that_reads_answers(make: Make, tmp_path: Path, told: list[Event]) -> None:
+    reading = make(facts("one", tmp_path), facts("deaf", ""), facts("two", tmp_path))
+    found = reading("calm")
+    assert set(found) == {"one", "two"}
+    assert found["one"].tolist() == found["two"].tolist()
+    assert found["one"][0] == 4
+    assert reading("piano")["one"].tolist()[:2] == [5, found["one"][1]]  # by the same process
+    assert told == []
+
+
+def test_one_that_cannot_be_loaded_is_told_once(
+    make: Make, tmp_path: Path, told: list[Event]
+) -> None:
+    reading = make(facts("one", tmp_path), facts("two", tmp_path / "gone"))
+    assert set(reading("calm")) == set(reading("piano")) == {"one"}
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert "gone" in notice.text
+
+
+def test_a_process_that_dies_costs_one_answer(
+    make: Make, tmp_path: Path, told: list[Event]
+) -> None:
+    reading = make(facts("one", tmp_path))
+    first = reading("calm")["one"][1]
+    assert reading("die") == {}
+    assert reading("calm")["one"][1] != first
+    assert len(told) == 1
+
+
+def test_memory_is_given_back(make: Make, tmp_path: Path) -> None:
+    reading = make(facts("one", tmp_path), idle=0.3)
+    first = reading("calm")["one"][1]
+    process = reading._process
+    assert process is not None
+    process.join(20)
+    assert process.exitcode == 0
+    time.sleep(0.1)
+    assert reading("calm")["one"][1] != first

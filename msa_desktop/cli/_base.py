@@ -13,7 +13,7 @@ import click
 
 from msa_desktop.app import App
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, TrackState, display_path
+from msa_desktop.base.model import LabelScore, Track, TrackId, TrackState, display_path
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.text import printable_lines
 from msa_desktop.store.tracks import Scope, SortKey, TrackQuery
@@ -137,19 +137,6 @@ def track_document(track: Track) -> dict[str, Any]:
         "state": str(track.state),
         "reason": track.reason,
         "offline": track.offline,
-    }
-
-
-def hit_document(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON."""
-    return {
-        "id": hit.track.id,
-        "path": hit.track.path,
-        "title": hit.track.title,
-        "artist": hit.track.tags.artist,
-        "album": hit.track.tags.album,
-        "score": round(hit.score, 4),
-        "labels": list(hit.labels),
     }
 
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 import click
 
 from msa_desktop.base.model import display_path
-from msa_desktop.cli._base import (
-    find_track,
-    hit_document,
-    open_app,
-    show,
-    standard_options,
-    table,
-    track_document,
-)
+from msa_desktop.cli._base import find_track, open_app, show, standard_options, track_document
+from msa_desktop.cli._hits import hit_json, hit_table
 
 
 @click.command("similar")
 @click.argument("track", metavar="PATH|ID")
 @click.option("-k", "count", default=10, type=click.IntRange(1, 1000), help="How many to list.")
-@click.option("--encoder", help="Which encoder's ears to use.")
+@click.option("--encoder", help="One encoder's ears only, instead of all that heard the track.")
 @standard_options
 def command(track: str, count: int, encoder: str | None) -> None:
     """Lists the tracks of the library that sound most like one of them.
@@ -29,14 +22,10 @@ def command(track: str, count: int, encoder: str | None) -> None:
     app = open_app()
     query = find_track(app, track)
     hits = app.search.similar(query.id, count, encoder)
-    rows = [
-        [f"{hit.score:.2f}", hit.track.title, hit.track.tags.artist, ", ".join(hit.labels)]
-        for hit in hits
-    ]
     lines = [f"Similar to {query.title} ({display_path(query.path)}):"]
     if hits:
-        lines += table(["score", "title", "artist", "both sound like"], rows, [6, 34, 26, 48])
+        lines += hit_table(hits, "both sound like")
     else:
         lines.append("There is no other analysed track to compare it with yet.")
-    document = {"query": track_document(query), "hits": [hit_document(hit) for hit in hits]}
+    document = {"query": track_document(query), "hits": [hit_json(hit) for hit in hits]}
     show(document, lines)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, TrackState
 from msa_desktop.base.vocabulary import Vocabulary
+from msa_desktop.services.ears import Ears
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.store.vectors import VectorIndex
 
@@ -15,6 +16,8 @@ _SHARED_LABELS = 3  # words given as the reason for a hit
 
 class Search:
     """Similar tracks and labels. Thread-safe; needs no writer.
+
+    `ears` answers with ids and scores alone, for those who ask for more than likeness.
 
     Args:
         reader: The library's reads.
@@ -28,6 +31,7 @@ class Search:
         self._reader = reader
         self._indexes = indexes
         self._vocabulary = vocabulary
+        self.ears = Ears(reader, indexes)
 
     def similar(self, track_id: TrackId, count: int, encoder: str | None = None) -> list[Hit]:
         """The tracks that sound most like one, best first; itself is left out.
@@ -35,7 +39,7 @@ class Search:
         Args:
             track_id: The track.
             count: How many at most.
-            encoder: Whose ears; None for the preferred encoder's.
+            encoder: Whose ears; None for all that have heard the track, fused.
 
         Raises:
             UserError: The track is not in the library or was not analysed, or there is no such
@@ -45,21 +49,22 @@ class Search:
         if encoder is not None and encoder not in self._indexes:
             known = ", ".join(self._indexes)
             raise UserError(f'There is no encoder "{encoder}". There is: {known}.')
-        index = self._indexes[encoder or next(iter(self._indexes))]
         try:
-            ids, scores = index.search(track_id, count)
+            alike = self.ears.nearest(track_id, count, encoder)
         except KeyError:
             raise _not_heard(track) from None
-        heard = self._reader.labels_many([track_id, *ids])
+        heard = self._reader.labels_many([track_id, *alike.ids])
         own = heard.get(track_id, {})
-        score_of = dict(zip(ids.tolist(), scores.tolist(), strict=True))
+        said = zip(alike.scores.tolist(), alike.encoders, strict=True)
+        said_of = dict(zip(alike.ids.tolist(), said, strict=True))
         return [
             Hit(
                 found,
-                score_of[found.id],
+                said_of[found.id][0],
                 self._vocabulary.shared(own, heard.get(found.id, {}), _SHARED_LABELS),
+                said_of[found.id][1],
             )
-            for found in self._reader.get_many(ids)
+            for found in self._reader.get_many(alike.ids)
         ]
 
     def labels(self, track_id: TrackId) -> list[LabelScore]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 from msa_desktop.base.model import FloatArray
 from msa_desktop.store.db import Database, read_integers
-from msa_desktop.store.schema import IN_JSON
 
 _CHUNK = 4096
-_SELECT = "SELECT track_id, generation, vector FROM vectors WHERE encoder = ? AND version = ?"
+_COLUMNS = "SELECT track_id, generation, vector FROM"
+_AFTER = f"{_COLUMNS} vectors WHERE encoder = ?1 AND version = ?2 AND generation > ?3"
+# CROSS: from the ids to their vectors. Left to itself, SQLite reads the encoder's whole index.
+_OF = f"""
+    {_COLUMNS} (SELECT DISTINCT value FROM json_each(?3))
+    CROSS JOIN vectors ON track_id = value AND encoder = ?1 AND version = ?2
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +84,28 @@ class VectorRows:
         )
         return [row[0] for row in rows]
 
-    def after(self, generation: int) -> Vectors:
-        """The vectors written after a generation; all of them after 0."""
-        return self._read(f"{_SELECT} AND generation > ?", generation)
+    def after(self, generation: int) -> Iterator[Vectors]:
+        """The vectors written after a generation, some thousand at a time; all of them after 0."""
+        return self._read(_AFTER, generation)
 
     def of(self, ids: Iterable[int] | NDArray[np.int64]) -> Vectors:
         """The vectors of some tracks; those that have none are left out."""
-        return self._read(
-            f"{_SELECT} AND track_id IN {IN_JSON}", json.dumps([int(track_id) for track_id in ids])
+        parts = list(self._read(_OF, json.dumps([int(track_id) for track_id in ids])))
+        if not parts:
+            nothing = np.empty(0, dtype=np.int64)
+            return Vectors(nothing, nothing, np.empty((0, 0), dtype=np.float32))
+        return Vectors(
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([part.generations for part in parts]),
+            np.concatenate([part.values for part in parts]),
         )
 
-    def _read(self, statement: str, parameter: int | str) -> Vectors:
+    def _read(self, statement: str, parameter: int | str) -> Iterator[Vectors]:
         cursor = self._db.connection().execute(statement, (self._encoder, self._version, parameter))
-        ids: list[int] = []
-        generations: list[int] = []
-        chunks: list[FloatArray] = []
-        while rows := cursor.fetchmany(_CHUNK):  # so that no vector is in memory three times
-            ids += [row[0] for row in rows]
-            generations += [row[1] for row in rows]
+        while rows := cursor.fetchmany(_CHUNK):
             joined = np.frombuffer(b"".join([row[2] for row in rows]), "<f4")
-            chunks.append(joined.reshape(len(rows), -1).astype(np.float32, copy=False))
-        return Vectors(
-            np.array(ids, dtype=np.int64),
-            np.array(generations, dtype=np.int64),
-            np.concatenate(chunks) if chunks else np.empty((0, 0), dtype=np.float32),
-        )
+            yield Vectors(
+                np.array([row[0] for row in rows], dtype=np.int64),
+                np.array([row[1] for row in rows], dtype=np.int64),
+                joined.reshape(len(rows), -1).astype(np.float32, copy=False),
+            )

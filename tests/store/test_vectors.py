@@ -123,7 +123,7 @@ def test_changes_are_taken_over_without_building_anew(shelf: Shelf) -> None:
     ids = shelf.hear_many(vectors)
     index = shelf.index()
     index.refresh()
-    mean = index._mean
+    codes = index._codes
     vectors[7] = made_up(1, seed=1)[0]
     shelf.hear(ids[7], *vectors[7])
     added = made_up(5, seed=2)
@@ -136,7 +136,7 @@ def test_changes_are_taken_over_without_building_anew(shelf: Shelf) -> None:
     shelf.db.connection().set_trace_callback(statements.append)
     found, scores = index.search(ids[7], 100)
     shelf.db.connection().set_trace_callback(None)
-    assert index._mean is mean, "nothing was measured anew"
+    assert index._codes is codes, "nothing was measured anew"
     assert statements
     assert not any("group_concat" in text for text in statements), "rows were compared one by one"
     rows = standardised(truth, over=made_up(40))
@@ -190,16 +190,18 @@ def test_measured_anew_when_the_library_doubles_or_halves(shelf: Shelf) -> None:
     ids = shelf.hear_many(first)
     index = shelf.index()
     index.refresh()
-    old_mean = index._mean
+    old = index._codes
+    assert old is not None
     more = shelf.hear_many(second)
     index.refresh()
-    assert index._mean is not old_mean
+    assert index._codes is not old
     rows = standardised(np.concatenate([first, second]))
     _, scores = index.search(ids[0], 1)
     assert scores[0] == pytest.approx(np.sort(rows @ rows[0])[-2], abs=1e-5)
     shelf.remove(*more)
     index.refresh()
-    np.testing.assert_allclose(index._mean, old_mean, rtol=1e-5)
+    assert index._codes is not None
+    np.testing.assert_allclose(index._codes.standard.mean, old.standard.mean, rtol=1e-5)
 
 
 def test_kept_between_runs(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> None:
@@ -212,7 +214,7 @@ def test_kept_between_runs(shelf: Shelf, caplog: pytest.LogCaptureFixture) -> No
     shelf.hear_many(made_up(4, seed=3))
     second = shelf.index()
     found, scores = second.search(ids[3], 9)
-    assert second._measured == 30, "it was read, not built"
+    assert second.measured == 30, "it was read, not built"
     assert len(second) == 34
     both = set(found.tolist()) & set(expected[0].tolist())
     assert both
@@ -324,9 +326,9 @@ def test_parts_that_do_not_fit_together_are_not_used(shelf: Shelf) -> None:
         ("ids", parts["ids"][:-1]),
         ("ids", np.zeros_like(parts["ids"])),
         ("generations", parts["generations"][:-1]),
-        ("rows", parts["rows"][:, :-1]),
+        ("codes", parts["codes"][:, :-1]),
         ("mean", parts["mean"][:-1]),
-        ("label", np.array(["1", ENCODER, "another version"])),
+        ("label", np.array(["2", ENCODER, "another version", "exact"])),
     ):
         np.savez(file, **{**parts, name: wrong})
         again = shelf.index()
@@ -378,7 +380,7 @@ def test_check_finds_rows_of_the_wrong_track(shelf: Shelf) -> None:
     shelf.hear_many(made_up(20))
     index = shelf.index()
     assert index.check() == []
-    rows = index._rows()
+    rows = index._codes.codes  # type: ignore[union-attr]
     rows[[2, 3]] = rows[[3, 2]]
     assert index.check() == ["2 entries of the index are not what was heard in their tracks."]
     index._ids[5] = 999
@@ -443,5 +445,151 @@ def test_any_course_of_events_ends_in_agreement(
         assert index.check() == []
         assert len(index) == len(ids)
         fresh = VectorIndex(shelf.db, shelf.folder / "nowhere", ENCODER, "1")
-        if len(ids) > 8 and index._measured == fresh._measured:
+        if len(ids) > 8 and index.measured == fresh.measured:
             assert index.search(ids[0], 5)[0].tolist() == fresh.search(ids[0], 5)[0].tolist()
+
+
+def albums(count: int, dimension: int = 64, seed: int = 0) -> FloatArray:
+    """Vectors as music has them: near each other within an album."""
+    chance = np.random.default_rng(seed)
+    centres = chance.standard_normal((count // 10 + 1, dimension))
+    noise = chance.standard_normal((count, dimension))
+    return (centres[np.arange(count) // 10] + 0.8 * noise + 3).astype(np.float32)
+
+
+def large(shelf: Shelf, exact_up_to: int = 50) -> VectorIndex:
+    """An index that takes the library for one too large to be searched exactly."""
+    return VectorIndex(shelf.db, shelf.folder / "indexes", ENCODER, "1", exact_up_to=exact_up_to)
+
+
+def holds_codes(index: VectorIndex) -> bool:
+    return index._codes is not None and not index._codes.exact
+
+
+def test_a_large_library_finds_the_same_with_the_same_scores(shelf: Shelf) -> None:
+    vectors = albums(3000)
+    ids = shelf.hear_many(vectors)
+    exact, coarse = shelf.index(), large(shelf)
+    recalls = []
+    for place in range(0, 3000, 60):
+        wanted, scores = exact.search(ids[place], 10)
+        found, estimated = coarse.search(ids[place], 10)
+        recalls.append(np.isin(wanted, found).mean())
+        assert ids[place] not in found
+        assert (np.diff(estimated) <= 0).all()
+        same = np.isin(found, wanted)
+        np.testing.assert_allclose(
+            estimated[same], scores[np.isin(wanted, found)], atol=1e-5, err_msg="not exact"
+        )
+    assert holds_codes(coarse)
+    assert not holds_codes(exact)
+    assert np.mean(recalls) >= 0.98
+    assert coarse._codes is not None
+    assert coarse._codes.codes.nbytes < 3000 * 64 * 4 / 8
+    by_vector, _ = coarse.search(vectors[7], 1)
+    assert by_vector.tolist() == [ids[7]]
+
+
+def test_a_large_library_changes_without_being_built_anew(shelf: Shelf) -> None:
+    vectors = albums(400)
+    ids = shelf.hear_many(vectors)
+    index = large(shelf)
+    index.refresh()
+    codes = index._codes
+    assert codes is not None
+    vectors[7] = albums(1, seed=1)[0]
+    shelf.hear(ids[7], *vectors[7])
+    shelf.remove(ids[0], ids[20], ids[399])
+    new = shelf.hear_many(albums(5, seed=2))
+    found, scores = index.search(ids[7], 1000)
+    assert sorted(found.tolist()) == sorted({*ids, *new} - {ids[0], ids[20], ids[399], ids[7]})
+    assert index._codes is codes
+    assert holds_codes(index)
+    assert index.check() == []
+    rows = standardised(vectors, over=albums(400))
+    expected = dict(zip(ids, rows @ rows[7], strict=True))
+    told = dict(zip(found.tolist(), scores.tolist(), strict=True))
+    for track_id in ids[30:60]:
+        assert told[track_id] == pytest.approx(expected[track_id], abs=1e-4)
+
+
+def test_grown_large_and_small_again(shelf: Shelf) -> None:
+    ids = shelf.hear_many(albums(45))
+    index = large(shelf)
+    index.refresh()
+    assert not holds_codes(index)
+    more = shelf.hear_many(albums(10, seed=1))
+    index.refresh()
+    assert holds_codes(index), "as soon as it is too large, not only when it has doubled"
+    assert index.check() == []
+    shelf.remove(*more, *ids[20:])
+    index.refresh()
+    assert not holds_codes(index)
+    assert index.search(ids[0], 100)[0].size == 19
+
+
+def test_a_large_library_is_kept_between_runs(
+    shelf: Shelf, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = shelf.hear_many(albums(300))
+    first = large(shelf)
+    expected = first.search(ids[3], 9)
+    first.save()
+    file = shelf.folder / "indexes" / f"{ENCODER}.npz"
+    assert file.stat().st_size < 300 * 64 * 4
+    second = large(shelf)
+    found = second.search(ids[3], 9)
+    assert found[0].tolist() == expected[0].tolist()
+    assert (second.check(), caplog.records) == ([], [])
+    with np.load(file) as kept:
+        parts = dict(kept)
+    parts["label"][-1] = "RaBitQ, FAISS 0.0"
+    np.savez(file, **parts)
+    third = large(shelf)
+    assert third.search(ids[3], 9)[0].tolist() == expected[0].tolist()
+    assert "made anew" in caplog.text, "what another FAISS means by its codes is not known"
+
+
+def test_check_finds_wrong_codes(shelf: Shelf) -> None:
+    shelf.hear_many(albums(300))
+    index = large(shelf)
+    assert index.check() == []
+    assert index._codes is not None
+    codes = index._codes.codes
+    codes[[5, 250]] = codes[[250, 5]]
+    assert index.check() == ["2 entries of the index are not what was heard in their tracks."]
+
+
+@pytest.mark.parametrize("exact_up_to", [10, 1000])
+def test_raw_scores_are_plain_cosines(shelf: Shelf, exact_up_to: int) -> None:
+    """Against vectors that lie far from the origin, as words do from sounds."""
+    vectors = albums(300)
+    ids = np.array(shelf.hear_many(vectors))
+    index = large(shelf, exact_up_to)
+    query = np.random.default_rng(4).standard_normal(64).astype(np.float32)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = unit @ (query / np.linalg.norm(query))
+    found, scores = index.search(query, 10, raw=True)
+    assert found.tolist() == ids[np.argsort(-cosines)[:10]].tolist()
+    np.testing.assert_allclose(scores, np.sort(cosines)[::-1][:10], atol=1e-5)
+    assert np.linalg.norm(query) > 2, "it is the caller's, and left as it was"
+    (silent,) = shelf.add("silent.mp3")
+    asked = np.array([ids[5], silent, ids[2]])
+    told = index.scores(query, asked, raw=True)
+    np.testing.assert_allclose(told, [cosines[5], np.nan, cosines[2]], atol=1e-5)
+
+
+@pytest.mark.parametrize("exact_up_to", [10, 1000])
+def test_scores_of_chosen_tracks(shelf: Shelf, exact_up_to: int) -> None:
+    vectors = albums(200)
+    ids = shelf.hear_many(vectors)
+    (silent,) = shelf.add("silent.mp3")
+    index = large(shelf, exact_up_to)
+    rows = standardised(vectors)
+    asked = np.array([ids[9], silent, ids[3], ids[150]])
+    expected = [rows[9] @ rows[3], np.nan, 1, rows[150] @ rows[3]]
+    np.testing.assert_allclose(index.scores(ids[3], asked), expected, atol=1e-5)
+    np.testing.assert_allclose(index.scores(vectors[3], asked), expected, atol=1e-5)
+    with pytest.raises(KeyError):
+        index.scores(silent, asked)
+    assert index.scores(ids[3], np.array([], dtype=np.int64)).size == 0

@@ -18,8 +18,8 @@ class Evidence:
 
     Attributes:
         labels: What was heard, in the vocabulary's words, strongest first.
-        neighbours: The nearest tracks of the person's library that are not of the track's own
-            album and carry a tag: by field, the nearest first, 20 at most.
+        neighbours: The nearest tracks that are not of the track's own album and carry a tag: by
+            field, 20 at most, those of the person's own library first, each kind nearest first.
         votes: By field, how likely those neighbours make each word, 0 to 1.
         says: What the file says itself.
     """

@@ -22,12 +22,14 @@ class Genre:
         broader: The genres above it in the tree, nearest first, all the way up.
         labels: How much each word of the label vocabulary says of it, up to 1.
         mixes: Whether it goes with genres of every kind.
+        variants: Its other names.
     """
 
     name: str
     broader: tuple[str, ...]
     labels: Mapping[str, float]
     mixes: bool = False
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,12 @@ class Mood:
 
     Attributes:
         labels: How much each label says of it: up to 1 for, down to -1 against.
+        variants: Its other names.
     """
 
     name: str
     labels: Mapping[str, float]
+    variants: tuple[str, ...] = ()
 
 
 class Words:
@@ -92,10 +96,19 @@ def load(path: Path) -> Words:
     table = tomllib.loads(path.read_text("utf-8"))
     parents = {name: tuple(entry.get("in", ())) for name, entry in table["genres"].items()}
     genres = {
-        name: Genre(name, _above(name, parents), entry.get("labels", {}), entry.get("mixes", False))
+        name: Genre(
+            name,
+            _above(name, parents),
+            entry.get("labels", {}),
+            entry.get("mixes", False),
+            tuple(entry.get("as", ())),
+        )
         for name, entry in table["genres"].items()
     }
-    moods = {name: Mood(name, entry.get("labels", {})) for name, entry in table["moods"].items()}
+    moods = {
+        name: Mood(name, entry.get("labels", {}), tuple(entry.get("as", ())))
+        for name, entry in table["moods"].items()
+    }
     return Words(
         genres,
         moods,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.store import migrations
+from msa_desktop.store.text import indexed_words
 
 _BUSY_SECONDS = 30.0
 _CACHE_KIB = 8192
@@ -96,6 +97,8 @@ class Database:
             check_same_thread=False,
         )
         connection.row_factory = sqlite3.Row
+        # Triggers call it: whatever changes a track's tags keeps `said_words` right.
+        connection.create_function("indexed_words", 1, indexed_words, deterministic=True)
         # NORMAL: in WAL mode a kill loses nothing that was committed, and a power cut at most the
         # last moments; neither damages the file.
         for pragma in (

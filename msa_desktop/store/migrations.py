@@ -221,8 +221,53 @@ def _schema_2(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+_SAYS = "genre || mood || grouping || summary <> ''"
+_SAID = """
+    INSERT INTO said_words (rowid, genre, mood, grouping, summary)
+        SELECT id, indexed_words(genre), indexed_words(mood), indexed_words(grouping),
+            indexed_words(summary)
+        FROM tracks WHERE {}
+"""
+_SCHEMA_3 = (
+    # What a file says of its music, apart from its names: a search weighs them differently.
+    # `indexed_words` is given to every connection that may write (store/db.py), so that the words
+    # are folded as everywhere. detail=column: a word is found in one column, no phrases are.
+    """
+    CREATE VIRTUAL TABLE said_words USING fts5 (
+        genre, mood, grouping, summary, tokenize = 'ascii', detail = column, columnsize = 0
+    )
+    """,
+    _SAID.format(_SAYS),
+    f"""
+    CREATE TRIGGER words_added AFTER INSERT ON tracks BEGIN
+        {_SAID.format(f"id = new.id AND {_SAYS}")};
+    END
+    """,
+    f"""
+    CREATE TRIGGER words_changed AFTER UPDATE OF genre, mood, grouping, summary ON tracks
+    WHEN old.genre <> new.genre OR old.mood <> new.mood
+        OR old.grouping <> new.grouping OR old.summary <> new.summary BEGIN
+        DELETE FROM said_words WHERE rowid = old.id;
+        {_SAID.format(f"id = new.id AND {_SAYS}")};
+    END
+    """,  # noqa: S608 - our own words
+    """
+    CREATE TRIGGER words_deleted AFTER DELETE ON tracks BEGIN
+        DELETE FROM said_words WHERE rowid = old.id;
+    END
+    """,
+    "CREATE INDEX tracks_by_bpm ON tracks (CAST(bpm AS REAL)) WHERE bpm <> ''",
+    "CREATE INDEX tracks_by_key ON tracks (musical_key) WHERE musical_key <> ''",
+)
+
+
+def _schema_3(db: sqlite_utils.Database) -> None:
+    for statement in _SCHEMA_3:
+        db.execute(statement)
+
+
 Migration = Callable[["sqlite_utils.Database"], None]
-MIGRATIONS: tuple[Migration, ...] = (_schema_1, _schema_2)
+MIGRATIONS: tuple[Migration, ...] = (_schema_1, _schema_2, _schema_3)
 NEWEST = len(MIGRATIONS)
 
 

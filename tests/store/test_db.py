@@ -28,6 +28,7 @@ from msa_desktop.store.db import Database
 from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.tracks import Counts, TrackQuery, TrackReader
 from msa_desktop.store.vectors import VectorIndex
+from msa_desktop.store.word_rows import Said, WordRows
 from msa_desktop.store.writer import Writer
 from tests.store.shelf import Shelf
 
@@ -257,6 +258,7 @@ def test_databases_of_every_released_schema_open(schema: int, tmp_path: Path) ->
     assert failed is not None
     assert failed.reason == "The file holds no sound."
     assert reader.ids(TrackQuery(words="bjork human")).tolist() == [heard.id]
+    assert WordRows(db).said([Said.GENRE], [("pop",)]).tolist() == [heard.id]
     assert reader.labels(heard.id)["msd"].tolist() == [0.25, 0.5]
     assert reader.peaks(heard.id) == b"\x01\x02\x03"
     vector = reader.vector(heard.id, "musicnn", "1")

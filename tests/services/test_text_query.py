@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from msa_desktop.base.errors import UserError
+from msa_desktop.services.text_query import Operator, parse, pitch_class
+from tests.services.text_house import LEXICON
+
+
+def terms(text: str) -> list[tuple[str, str, str]]:
+    """How each term is negated, its words, and the name of what it means."""
+    return [
+        (term.negated, term.typed, term.concept.name if term.concept else "")
+        for term in parse(text, LEXICON).terms
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("calm piano", [("", "calm", "Calm"), ("", "piano", "piano")]),
+        ("Hip-Hop", [("", "hip hop", "hip-hop")]),
+        ("no vocals", [("", "no vocals", "no vocals")]),
+        ("without any singing", [("", "no singing", "no vocals")]),
+        ("-vocals", [("", "no vocals", "no vocals")]),
+        ("instrumental", [("", "instrumental", "no vocals")]),
+        ("80s female singer", [("", "80s", "80s"), ("", "female singer", "female vocals")]),
+        ("rock no drums", [("", "rock", "rock"), ("no", "drums", "drums")]),
+        ("rock -drums", [("", "rock", "rock"), ("-", "drums", "drums")]),
+        ('-"classic rock"', [("-", "classic rock", "classic rock")]),
+        ("no drums or harp", [("no", "drums", "drums"), ("no", "harp", "harp")]),
+        ("without drums and harp", [("without", "drums", "drums"), ("without", "harp", "harp")]),
+        ("no drums but harp", [("no", "drums", "drums"), ("", "harp", "harp")]),
+        ("Björk", [("", "bjork", "")]),
+        ('"no vocals"', [("", "no vocals", "")]),
+        ('"AC/DC', [("", "AC/DC", "")]),
+        ("-christmas-songs", [("-", "christmas", "Christmas")]),
+        ("Re:Zero 12:30", [("", "re", ""), ("", "zero", ""), ("", "12", ""), ("", "30", "")]),
+        ("The The", [("", "the", ""), ("", "the", "")]),
+        ("-", []),
+        ('"" -"" \t', []),
+    ],
+)
+def test_words_are_read(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert terms(text) == expected
+
+
+def test_what_says_nothing_is_told() -> None:
+    query = parse("some sad songs with a cello, please", LEXICON)
+    assert query.ignored == ("some", "songs", "with", "a", "please")
+    assert query.sentence == "sad cello"
+
+
+def test_the_sentence_holds_nothing_negated() -> None:
+    query = parse('calm -drums "moon river" no rock genre:jazz', LEXICON)
+    assert query.sentence == "calm moon river"
+
+
+def test_a_genre_that_no_model_knows_is_heard_as_the_one_above_and_its_words() -> None:
+    (dark,) = parse("dark ambient", LEXICON).terms
+    assert dark.concept
+    assert dark.concept.weights["ambient"] == 1
+    assert dark.concept.weights["happy"] < 0
+    assert ("dark", "ambient") in dark.concept.phrases
+
+
+def test_a_genre_is_said_by_those_below_it() -> None:
+    (metal,) = parse("metal", LEXICON).terms
+    assert metal.concept
+    assert ("grindcore",) in metal.concept.phrases
+    assert ("death", "metal") not in metal.concept.phrases, "metal says it already"
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("bpm:120", 119.5, 120.5),
+        ("bpm:120-128.5", 120, 128.5),
+        ("BPM:>=120", 120, math.inf),
+        ("bpm:-100", 0, 100),
+        ("year:1994", 1994, 1994),
+        ("year:1990-1999", 1990, 1999),
+        ("year:1990..", 1990, math.inf),
+        ("year:90s", 1990, 1999),
+        ("year:2010s", 2010, 2019),
+        ('year:"1990 - 1999"', 1990, 1999),
+    ],
+)
+def test_numbers(text: str, low: float, high: float) -> None:
+    (condition,) = parse(text, LEXICON).conditions
+    assert condition.span == (low, high)
+
+
+def test_bounds_leave_out_the_number_itself() -> None:
+    (condition,) = parse("year:<1970", LEXICON).conditions
+    assert 1969 <= condition.span[1] < 1970
+
+
+def test_conditions_stand_anywhere() -> None:
+    query = parse('calm -genre:Rock artist:"Nina Simone" piano', LEXICON)
+    assert [(one.operator, one.text, one.negated) for one in query.conditions] == [
+        (Operator.GENRE, "Rock", True),
+        (Operator.ARTIST, "Nina Simone", False),
+    ]
+    assert [term.typed for term in query.terms] == ["calm", "piano"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bpm:fast", "bpm:", "bpm:-", "bpm:128-120", "year:soon", "year:1999-1990", "key:H",
+        "key:Cmm", "genre:", 'artist:""', "album:?",
+    ],
+)  # fmt: skip
+def test_a_condition_that_cannot_be_read_is_refused_with_an_example(text: str) -> None:
+    name = text.partition(":")[0]
+    with pytest.raises(UserError, match=rf'"{name}:.*write it like {name}:'):
+        parse(f"calm {text} piano", LEXICON)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("C", (0, False)), ("F#m", (6, True)), ("Gb minor", (6, True)), ("cm", (0, True)),
+        ("CM", (0, False)), ("Bb maj", (10, False)), ("Cb", (11, False)), ("A\u266d", (8, False)),
+        ("H", None), ("", None), ("o", None), ("8A", None),
+    ],
+)  # fmt: skip
+def test_keys(text: str, expected: tuple[int, bool] | None) -> None:
+    assert pitch_class(text) == expected
+
+
+def test_a_very_long_query() -> None:
+    assert len(parse("zebra " * 5000, LEXICON).terms) == 32

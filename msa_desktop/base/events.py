@@ -133,6 +133,43 @@ class ModelProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferenceProgress:
+    """How far the building of a reference index is; see `TagProgress` for the numbers."""
+
+    name: str
+    done: int
+    total: int
+    running: bool = True
+
+
+class StemsStep(StrEnum):
+    """What is being done about a track's stems."""
+
+    LOAD = "load"  # the file's facts, then the model
+    MEASURE = "measure"
+    SEPARATE = "separate"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class StemsProgress:
+    """How far a track is on its way apart, or its stems into files.
+
+    Attributes:
+        path: The track's.
+        done: Seconds of sound that are done in this step, of `total`.
+        total: 0 where it is not known.
+        running: False in the last one, however it ended.
+    """
+
+    path: str
+    step: StemsStep
+    done: float
+    total: float
+    running: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A sentence for the person: a warning or an error that belongs to no single call."""
 
@@ -150,6 +187,8 @@ Event = (
     | HistoryChanged
     | TagProgress
     | ModelProgress
+    | ReferenceProgress
+    | StemsProgress
     | Notice
 )
 

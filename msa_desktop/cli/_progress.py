@@ -19,6 +19,7 @@ from msa_desktop.base.events import (
     ModelProgress,
     ModelStep,
     Notice,
+    ReferenceProgress,
     ScanProgress,
     TagProgress,
     TagWork,
@@ -92,6 +93,8 @@ class Teller:
                 self._tell(listening(event))
             elif isinstance(event, ModelProgress) and event.running:
                 self._tell(f"{_STEPS[event.step]} {event.model}{_share(event)}")
+            elif isinstance(event, ReferenceProgress) and event.running:
+                self._tell(f"Listening: {event.done} of {event.total}")
             elif isinstance(event, TagProgress) and event.running:
                 self._tell(f"{_WORK[event.work]}: {event.done} of {event.total}")
 

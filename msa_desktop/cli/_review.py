@@ -64,6 +64,7 @@ def document(track: Track, proposal: Proposal) -> dict[str, Any]:
                 "neighbours": [
                     {
                         "id": near.track_id,
+                        "reference": near.reference,
                         "title": near.title,
                         "artist": near.artist,
                         "similarity": round(near.similarity, 4),

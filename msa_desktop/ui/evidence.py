@@ -35,7 +35,7 @@ class Item:
         detail: What is said below or beside it.
         share: 0 to 1, for a bar.
         usual: Where the bar would usually end.
-        track_id: The neighbour, to be played.
+        track_id: The neighbour, to be played; None for one that is not in the library.
     """
 
     kind: Kind
@@ -74,7 +74,7 @@ def in_words(proposal: Proposal) -> str:
         if heard:
             lines.append(f"Heard: {', '.join(heard)}")
         near = [
-            f"{by(neighbour)} ({text.match(neighbour.similarity)} alike)"
+            f"{by(neighbour)} ({_where(neighbour)}{text.match(neighbour.similarity)} alike)"
             for neighbour in suggestion.neighbours[:_IN_A_TOOLTIP]
         ]
         if near:
@@ -88,8 +88,11 @@ def in_words(proposal: Proposal) -> str:
 
 def by(neighbour: TaggedNeighbour) -> str:
     """A neighbour in one line: "Title - Artist"."""
-    dash = f" \N{EN DASH} {neighbour.artist}" if neighbour.artist else ""
-    return neighbour.title + dash
+    return " \N{EN DASH} ".join(filter(None, (neighbour.title, neighbour.artist)))
+
+
+def _where(neighbour: TaggedNeighbour) -> str:
+    return f"{shortened(neighbour.reference, 40)}, " if neighbour.reference else ""
 
 
 def shortened(words: str, most: int = 80) -> str:
@@ -110,14 +113,21 @@ def _reasons(suggestion: Suggestion) -> Iterable[Item]:
         yield Item(Kind.TITLE, "Heard in it", "against what is usual")
     for label in suggestion.labels[:_MOST_LABELS]:
         yield Item(Kind.LABEL, label.label, "", label.score, label.usual)
-    if suggestion.neighbours:
-        count = len(suggestion.neighbours)
-        yield Item(Kind.TITLE, "Alike in your library", f"{count} tagged so")
-    for neighbour in suggestion.neighbours[:_MOST_NEIGHBOURS]:
-        yield Item(
-            Kind.NEIGHBOUR,
-            by(neighbour),
-            ", ".join(neighbour.values),
-            neighbour.similarity,
-            track_id=neighbour.track_id,
-        )
+    by_place: dict[str, list[TaggedNeighbour]] = {}
+    for neighbour in suggestion.neighbours:
+        by_place.setdefault(neighbour.reference, []).append(neighbour)
+    room = _MOST_NEIGHBOURS
+    for reference, neighbours in by_place.items():
+        if room <= 0:
+            return
+        place = shortened(reference, 40) or "your library"
+        yield Item(Kind.TITLE, f"Alike in {place}", f"{len(neighbours)} tagged so")
+        for neighbour in neighbours[:room]:
+            yield Item(
+                Kind.NEIGHBOUR,
+                by(neighbour),
+                ", ".join(neighbour.values),
+                neighbour.similarity,
+                track_id=neighbour.track_id,
+            )
+        room -= len(neighbours)

@@ -1,4 +1,4 @@
-"""The list of what speaks for a value: labels with bars, tagged neighbours that can be played."""
+"""The list of what speaks for a value: labels with bars, tagged neighbours to be played."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class _Delegate(QStyledItemDelegate):
         item = self._model.items[index.row()]
         hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
         if item.kind in (Kind.LABEL, Kind.NEIGHBOUR, Kind.REASON):
-            lit = hovered and item.kind is Kind.NEIGHBOUR
+            lit = hovered and item.track_id is not None
             paint.background(painter, option, hovered=lit)
         if self._view.hasFocus() and index == self._view.currentIndex():
             paint.focus_strip(painter, option)
@@ -274,10 +274,11 @@ class _Delegate(QStyledItemDelegate):
         hovered: bool,
     ) -> None:
         line = option.fontMetrics.lineSpacing()
-        is_playing = item.track_id == self._model.playing
-        mark = QRect(rect.left(), rect.top() + 5 + (line - _PLAY) // 2, _PLAY, _PLAY)
-        picture = self._playing if is_playing else self._play_hot if hovered else self._play
-        picture.paint(painter, mark)
+        is_playing = item.track_id is not None and item.track_id == self._model.playing
+        if item.track_id is not None:  # a reference's track is not here to be played
+            mark = QRect(rect.left(), rect.top() + 5 + (line - _PLAY) // 2, _PLAY, _PLAY)
+            picture = self._playing if is_playing else self._play_hot if hovered else self._play
+            picture.paint(painter, mark)
         left = rect.left() + _SLOT
         room = rect.right() - _PERCENT - left
         ink = paint.words_colour(option, muted=False)

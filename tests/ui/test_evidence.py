@@ -46,3 +46,22 @@ def test_the_tooltip_says_it_in_a_few_lines() -> None:
     assert lines[2].endswith("and 5 more")
     long = replace(_PROPOSAL, suggestions=(Suggestion("word " * 900, 0.5),))
     assert len(evidence.in_words(long)) < 200
+
+
+def test_the_tracks_of_others_are_told_apart_and_cannot_be_played() -> None:
+    strangers = tuple(
+        TaggedNeighbour(None, f"Theirs {i}", "Ana", 0.7, ("Jazz",), "Free Music Archive")
+        for i in range(8)
+    )
+    both = replace(_JAZZ, neighbours=(*_NEAR[:2], *strangers))
+    items = evidence.items([replace(_PROPOSAL, suggestions=(both,))])
+    titles = [(item.words, item.detail) for item in items if item.kind is Kind.TITLE]
+    assert titles[1:] == [
+        ("Alike in your library", "2 tagged so"),
+        ("Alike in Free Music Archive", "8 tagged so"),
+    ]
+    near = [item for item in items if item.kind is Kind.NEIGHBOUR]
+    assert len(near) == 6
+    assert evidence.playable(items) == [0, 1]
+    only = replace(_PROPOSAL, suggestions=(replace(_JAZZ, neighbours=strangers),))
+    assert "Theirs 0 \N{EN DASH} Ana (Free Music Archive, 70 % alike)" in evidence.in_words(only)

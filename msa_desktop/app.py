@@ -83,9 +83,11 @@ class App:
             log.set_up(paths.logs, self.settings.log_level)
             self.database = Database(paths.database)
         self.events = EventBus()
+        # What comes with the program first: every track is heard by it before any other.
+        modules = sorted(plugins.load(encoders), key=lambda module: bool(module.MODELS))
         self.encoders = tuple(
             known
-            for module in plugins.load(encoders)
+            for module in modules
             if (known := facts(module, resources() / "models", self._model_folder))
         )
         self._lock = filelock.FileLock(paths.lock, timeout=0)

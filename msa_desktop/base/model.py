@@ -121,7 +121,7 @@ class Hit:
 
     Attributes:
         track: The track found.
-        score: Cosine similarity of standardised vectors, -1 to 1.
+        score: -1 to 1: cosine of standardised vectors, or a weighted mean of several encoders'.
         labels: The labels both tracks share, strongest first: the reason shown beside the hit.
         encoders: Whose ears say so, by their ids.
     """

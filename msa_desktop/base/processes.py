@@ -11,11 +11,22 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from msa_desktop.base.jobs import CancelToken
 
 _NICENESS = 10  # the desktop stays smooth, and the work still gets every idle moment
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_TICK = 0.1  # seconds between two looks at the cancel token
+_DYING = 5  # seconds from a closed connection to an exit code, at most
+
+
+class Died(Exception):  # noqa: N818 - what became of it
+    """A process ended before it had said everything; the message is how (see `how_it_ended`)."""
 
 
 def settle_in() -> None:
@@ -52,6 +63,53 @@ def shield_from_ctrl_c() -> None:
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # its own start would lift the shield again
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def messages(
+    main: Callable[..., None], *arguments: object, cancel: CancelToken
+) -> Iterator[Iterator[Any]]:
+    """Starts a process for one piece of work; yields what it says, one message after another.
+
+    It is killed in the end, whatever it is doing then: cancelling works in native code too, and
+    all of its memory is given back.
+
+    Args:
+        main: Called there, with the arguments and the connection to say things by.
+        arguments: What pickle can carry.
+        cancel: Looked at while it has nothing to say.
+
+    Raises:
+        Died: From the iterator: the process has ended. Who has heard all stops asking before.
+        Cancelled: From the iterator.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    with ours:
+        with theirs:  # closed here, the process has the only other end: its death is heard
+            process = context.Process(target=main, args=(*arguments, theirs), daemon=True)
+            process.start()
+        try:
+            yield _heard(ours, process, cancel)
+        finally:
+            process.kill()
+            process.join()
+
+
+def _heard(
+    connection: Connection[Any, Any],
+    process: multiprocessing.process.BaseProcess,
+    cancel: CancelToken,
+) -> Iterator[Any]:
+    while True:
+        try:
+            while not connection.poll(_TICK):
+                cancel.check()
+            message = connection.recv()
+        except (EOFError, OSError):
+            process.join(_DYING)
+            raise Died(how_it_ended(process.exitcode)) from None
+        yield message
 
 
 def how_it_ended(exit_code: int | None) -> str:

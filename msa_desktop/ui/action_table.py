@@ -22,6 +22,8 @@ class Act(StrEnum):
     NEXT = auto()
     FIND_SIMILAR = auto()
     SHOW_LABELS = auto()
+    SEARCH_LIKE = auto()
+    SEARCH_UNLIKE = auto()
     ANALYSE_AGAIN = auto()
     SHOW_FILE = auto()
     COPY_PATH = auto()
@@ -46,6 +48,7 @@ class Act(StrEnum):
     COPY_COMMAND = auto()
     ADD_OWN_MODEL = auto()
     FILTER = auto()
+    SEARCH = auto()
     SHOW_ALL = auto()
     SHOW_RECENT = auto()
     SHOW_ATTENTION = auto()
@@ -181,6 +184,22 @@ SPECS: dict[Act, Spec] = {
     ),
     Act.SHOW_LABELS: Spec(
         "Show &labels", ("Ctrl+L",), "tag", "Show what was heard in this track", _TRACK, group=1
+    ),
+    Act.SEARCH_LIKE: Spec(
+        "Searc&h like this…",
+        ("Ctrl+Shift+K",),
+        "search",
+        "Search for what sounds like the selected tracks, and fits words you add",
+        _TRACK,
+        group=1,
+    ),
+    Act.SEARCH_UNLIKE: Spec(
+        "Search unli&ke this…",
+        (),
+        "minus",
+        "Search for what sounds unlike the selected tracks",
+        _TRACK,
+        group=1,
     ),
     Act.ANALYSE_AGAIN: Spec(
         "&Analyse again",
@@ -354,7 +373,14 @@ SPECS: dict[Act, Spec] = {
         group=2,
     ),
     Act.FILTER: Spec(
-        "&Filter", ("Ctrl+F",), "search", "Type words to show only tracks with them", Place.VIEW
+        "&Filter", ("Ctrl+F",), "filter", "Type words to show only tracks with them", Place.VIEW
+    ),
+    Act.SEARCH: Spec(
+        "Search by &words",
+        ("Ctrl+K",),
+        "search",
+        "Say what you want to hear: a mood, an instrument, a voice, a time, a name",
+        Place.VIEW,
     ),
     Act.SHOW_ALL: Spec("All &music", ("Ctrl+1",), "music", "Every track", Place.VIEW, group=1),
     Act.SHOW_RECENT: Spec(

@@ -5,45 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from PySide6.QtCore import (
-    QAbstractItemModel,
-    QAbstractListModel,
-    QEvent,
-    QModelIndex,
-    QObject,
-    QPoint,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import (
-    QAction,
-    QContextMenuEvent,
-    QFocusEvent,
-    QFont,
-    QFontMetrics,
-    QMouseEvent,
-    QPainter,
-    QPalette,
-)
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QListView,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QWidget,
-)
+from PySide6.QtCore import QModelIndex, QObject, QRect, QSize, Qt
+from PySide6.QtGui import QAction, QFont, QFontMetrics, QPainter, QPalette
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyleOptionViewItem, QWidget
 
 from msa_desktop.base.model import TrackId
-from msa_desktop.ui import evidence, paint, text
-from msa_desktop.ui.actions import menu_place
+from msa_desktop.ui import paint, text
 from msa_desktop.ui.evidence import Item, Kind
 from msa_desktop.ui.icons import Ink, icon
-from msa_desktop.ui.lazy_rows import Ids
 from msa_desktop.ui.paint import EDGE, Index
+from msa_desktop.ui.track_rows import TrackRowDelegate, TrackRowList, TrackRows
 
 _NOWHERE = QModelIndex()
 _SLOT = 24  # pixels at the left of a neighbour for the play mark
@@ -53,13 +24,15 @@ _NAME_SHARE = 0.42
 _WRAP = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 
 
-class EvidenceModel(QAbstractListModel):
-    """Lines of evidence."""
+class EvidenceModel(TrackRows):
+    """Lines of evidence; the neighbours in the library are tracks."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.items: list[Item] = []
-        self.playing: TrackId | None = None
+
+    def track_at(self, row: int) -> TrackId | None:
+        return self.items[row].track_id
 
     def show(self, items: Sequence[Item]) -> None:
         """Lists other evidence."""
@@ -90,82 +63,23 @@ class EvidenceModel(QAbstractListModel):
         return None
 
 
-class EvidenceList(QListView):
-    """Shows an `EvidenceModel`.
-
-    Signals:
-        play_asked: A neighbour (id) was double-clicked, or its play mark clicked.
-        focused: The keyboard came here.
-        menu_asked: The selected neighbours' menu is wanted at this place of the screen.
-    """
-
-    play_asked = Signal(int)
-    focused = Signal()
-    menu_asked = Signal(QPoint)
+class EvidenceList(TrackRowList):
+    """Shows an `EvidenceModel`."""
 
     def __init__(self, actions: Sequence[QAction], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.lines = EvidenceModel(self)
-        self.setModel(self.lines)
-        delegate = _Delegate(self.lines, self)
-        self.setItemDelegate(delegate)
-        self.addActions(actions)
-        self.setAccessibleName("Evidence for the proposed tags")
-        self.setMouseTracking(True)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
+        lines = EvidenceModel()
+        super().__init__("Evidence for the proposed tags", lines, actions, parent)
+        self.lines = lines
+        self.setItemDelegate(_Delegate(self.lines, self))
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.doubleClicked.connect(self._play)
-        delegate.play_clicked.connect(self.play_asked)
-
-    def selected_ids(self) -> list[TrackId]:
-        """The selected neighbour."""
-        rows = (index.row() for index in self.selectionModel().selectedIndexes())
-        ids = (self.lines.items[row].track_id for row in rows)
-        return [track_id for track_id in ids if track_id is not None]
-
-    def current_id(self) -> TrackId | None:
-        """The neighbour that the keyboard acts on."""
-        ids = self.selected_ids()
-        return ids[0] if ids else None
-
-    def listed_ids(self) -> Ids:
-        """Every neighbour of the list, in order."""
-        return np.array(evidence.playable(self.lines.items), np.int64)
-
-    def mark_playing(self, track_id: TrackId | None) -> None:
-        """Says which track is in the player, so that its line can show it."""
-        self.lines.playing = track_id
-        self.viewport().update()
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Asks for the neighbour's menu."""
-        at = menu_place(self, event)
-        if at is not None and self.current_id() is not None:
-            self.menu_asked.emit(at)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:
-        """Tells that the keyboard is here."""
-        super().focusInEvent(event)
-        self.focused.emit()
-
-    def _play(self, index: QModelIndex) -> None:
-        track_id = self.lines.items[index.row()].track_id
-        if track_id is not None:
-            self.play_asked.emit(track_id)
 
 
-class _Delegate(QStyledItemDelegate):
+class _Delegate(TrackRowDelegate):
     """One way to paint for each kind of line."""
 
-    play_clicked = Signal(int)
-
     def __init__(self, model: EvidenceModel, view: EvidenceList) -> None:
-        super().__init__(view)
+        super().__init__(view, EDGE + _SLOT)
         self._model = model
-        self._view = view
         self._play = icon("play", Ink.MUTED)
         self._play_hot = icon("play", Ink.ACCENT)
         self._playing = icon("volume", Ink.ACCENT)
@@ -185,7 +99,7 @@ class _Delegate(QStyledItemDelegate):
 
     def _wrapped(self, font: QFont, words: str, less: int) -> int:
         """How tall a paragraph is in the list's width, in pixels."""
-        width = max(60, self._view.viewport().width() - 2 * EDGE - less)
+        width = max(60, self._list.viewport().width() - 2 * EDGE - less)
         room = QRect(0, 0, width, 10_000)
         return QFontMetrics(font).boundingRect(room, _WRAP, words).height()
 
@@ -195,7 +109,7 @@ class _Delegate(QStyledItemDelegate):
         if item.kind in (Kind.LABEL, Kind.NEIGHBOUR, Kind.REASON):
             lit = hovered and item.track_id is not None
             paint.background(painter, option, hovered=lit)
-        if self._view.hasFocus() and index == self._view.currentIndex():
+        if self.has_keyboard(index):
             paint.focus_strip(painter, option)
         rect = option.rect.adjusted(EDGE, 0, -EDGE, 0)
         if item.kind is Kind.VALUE:
@@ -210,31 +124,11 @@ class _Delegate(QStyledItemDelegate):
         elif item.kind is Kind.LABEL:
             _paint_label(painter, option, rect, item)
         elif item.kind is Kind.NEIGHBOUR:
-            self._paint_neighbour(painter, option, rect, item, hovered=hovered)
+            self._paint_neighbour(painter, option, index.row(), hovered=hovered)
         else:
             painter.setFont(option.font)
             painter.setPen(paint.words_colour(option, muted=False))
             painter.drawText(rect.adjusted(0, 4, 0, 0), _WRAP, item.words)
-
-    def editorEvent(
-        self,
-        event: QEvent,
-        model: QAbstractItemModel,
-        option: QStyleOptionViewItem,
-        index: Index,
-    ) -> bool:
-        """Plays when the play mark is clicked."""
-        track_id = self._model.items[index.row()].track_id
-        if (
-            track_id is not None
-            and isinstance(event, QMouseEvent)
-            and event.type() == QEvent.Type.MouseButtonRelease
-            and event.button() == Qt.MouseButton.LeftButton
-            and event.position().x() < option.rect.left() + EDGE + _SLOT
-        ):
-            self.play_clicked.emit(track_id)
-            return True
-        return super().editorEvent(event, model, option, index)
 
     def _paint_value(
         self,
@@ -268,13 +162,13 @@ class _Delegate(QStyledItemDelegate):
         self,
         painter: QPainter,
         option: QStyleOptionViewItem,
-        rect: QRect,
-        item: Item,
+        row: int,
         *,
         hovered: bool,
     ) -> None:
+        item, is_playing = self._model.items[row], self._model.is_playing(row)
+        rect = option.rect.adjusted(EDGE, 0, -EDGE, 0)
         line = option.fontMetrics.lineSpacing()
-        is_playing = item.track_id is not None and item.track_id == self._model.playing
         if item.track_id is not None:  # a reference's track is not here to be played
             mark = QRect(rect.left(), rect.top() + 5 + (line - _PLAY) // 2, _PLAY, _PLAY)
             picture = self._playing if is_playing else self._play_hot if hovered else self._play

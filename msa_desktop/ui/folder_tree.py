@@ -16,7 +16,7 @@ from msa_desktop.ui import text
 class Kind(Enum):
     """What a line of the side bar is."""
 
-    PLACE = auto()  # All music, Recently added, Needs attention, Review, History, Models
+    PLACE = auto()  # All music, Search, Recently added, ...
     TITLE = auto()  # a word above a group; not selectable
     ROOT = auto()
     FOLDER = auto()
@@ -26,6 +26,7 @@ class Page(Enum):
     """What the middle of the window shows for a line."""
 
     TRACKS = auto()
+    SEARCH = auto()
     REVIEW = auto()
     HISTORY = auto()
     MODELS = auto()
@@ -106,6 +107,7 @@ def build(
     """
     tree = Tree()
     tree.add(0, Node(Kind.PLACE, "all", "All music", "music", counts.tracks))
+    tree.add(0, Node(Kind.PLACE, "search", "Search", "search", page=Page.SEARCH))
     tree.add(0, Node(Kind.PLACE, "recent", "Recently added", "clock", scope=Scope.RECENT))
     tree.add(
         0,

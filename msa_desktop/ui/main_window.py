@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -28,7 +26,6 @@ from msa_desktop.base.model import Root, TrackId
 from msa_desktop.base.settings import Settings
 from msa_desktop.services.library import Library
 from msa_desktop.services.tagging import Tagging
-from msa_desktop.store.tracks import SortKey
 from msa_desktop.ui import about, text
 from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.bridge import Background, Bridge
@@ -37,6 +34,7 @@ from msa_desktop.ui.evidence_pane import EvidencePane
 from msa_desktop.ui.folder_tree import Page
 from msa_desktop.ui.history_page import HistoryPage
 from msa_desktop.ui.library_commands import LibraryCommands
+from msa_desktop.ui.memory import Memory
 from msa_desktop.ui.message_bar import MessageBar
 from msa_desktop.ui.model_commands import ModelCommands
 from msa_desktop.ui.models_page import ModelsPage
@@ -46,6 +44,8 @@ from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.player import PlayerBar
 from msa_desktop.ui.progress_bar import AnalysisBar
 from msa_desktop.ui.review_page import ReviewPage
+from msa_desktop.ui.search_commands import SearchCommands
+from msa_desktop.ui.search_page import SearchPage
 from msa_desktop.ui.settings_dialog import SettingsDialog
 from msa_desktop.ui.sidebar import Sidebar
 from msa_desktop.ui.similar_panel import SimilarPanel
@@ -58,10 +58,10 @@ from msa_desktop.ui.welcome import WelcomePage
 from msa_desktop.ui.window_state import WindowState
 from msa_desktop.ui.workspace import Workspace
 
-_STATE_VERSION = 1
-_LOOKING_ONLY = "This window only shows the library; it cannot change anything."
+if TYPE_CHECKING:  # loaded with the first search
+    from msa_desktop.services.text_search import TextSearch
 
-_log = logging.getLogger(__name__)
+_LOOKING_ONLY = "This window only shows the library; it cannot change anything."
 
 
 class MainWindow(QMainWindow):
@@ -89,8 +89,6 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.app = app
-        self._state_file = WindowState(app.paths.root / "window.json")
-        self._volume: tuple[int, bool] = (100, False)
         self.background = Background(self)
         self.bridge = Bridge(app.events, self)
         self.actions_table = Actions(self)
@@ -115,6 +113,17 @@ class MainWindow(QMainWindow):
         for view in (self.review.list, self.evidence.list):
             self.tracks.add_list(view)
             view.menu_asked.connect(self.tracks.open_review_menu)
+        self.tracks.add_list(self.search.list)
+        self.search.list.menu_asked.connect(self.tracks.open_menu)
+        self.searches = SearchCommands(
+            self._open_search,
+            app.tracks,
+            self.background,
+            self.actions_table,
+            self.search,
+            self.tracks.targets,
+            self,
+        )
         self.tags = TagCommands(
             self.tag_service,
             app.events,
@@ -139,6 +148,7 @@ class MainWindow(QMainWindow):
             self.sidebar,
             self.workspace,
             self.pane,
+            self.search,
             self.review,
             self.evidence,
             self.history,
@@ -149,7 +159,18 @@ class MainWindow(QMainWindow):
         self._wire_parts()
         self._wire_services()
         self._wire_actions()
-        self._restore()
+        self._memory = Memory(
+            WindowState(app.paths.root / "window.json"),
+            self,
+            self.actions_table,
+            self.workspace,
+            self.sidebar,
+            self.pane.table,
+            self.model,
+            self.search,
+            self.player,
+        )
+        self._memory.restore()
 
     def open(self, folder: str | None) -> None:
         """Reads the library, and starts the background work with one more folder if given."""
@@ -163,7 +184,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remembers the layout, and ends what this window began."""
-        self._state_file.save(self._state())
+        self._memory.save()
         self.end_work()
         super().closeEvent(event)
 
@@ -174,6 +195,7 @@ class MainWindow(QMainWindow):
         self.tags.work.cancel()
         self.tag_service.close()
         self.models.close()
+        self.searches.close()
         self.background.close()
 
     # Parts
@@ -191,6 +213,7 @@ class MainWindow(QMainWindow):
             actions,
             self,
         )
+        self.search = SearchPage(actions, self)
         self.review = ReviewPage(app.proposals, self.background, actions, self)
         self.evidence = EvidencePane(actions.for_lists(), self)
         self.history = HistoryPage(self.tag_service, actions, self._history_megabytes, self)
@@ -207,11 +230,12 @@ class MainWindow(QMainWindow):
             self.sidebar,
             {
                 Page.TRACKS: self.pane,
+                Page.SEARCH: self.search,
                 Page.REVIEW: self.review,
                 Page.HISTORY: self.history,
                 Page.MODELS: self.models_page,
             },
-            {Page.TRACKS: self.panel, Page.REVIEW: self.evidence},
+            {Page.TRACKS: self.panel, Page.SEARCH: self.panel, Page.REVIEW: self.evidence},
             self,
         )
         self._pages = QStackedWidget(self)
@@ -235,18 +259,20 @@ class MainWindow(QMainWindow):
     def _wire_parts(self) -> None:
         self.sidebar.read.connect(self._show_library_or_welcome)
         self.sidebar.chosen.connect(self._show_page)
-        self.pane.table.current_changed.connect(self.panel.follow)
+        for tracks in (self.pane.table, self.search.list):
+            tracks.current_changed.connect(self.panel.follow)
         self.pane.retry_asked.connect(self.library.analyse_again)
         self.panel.listen_asked.connect(self.library.prioritise)
         self.panel.retry_asked.connect(self.library.analyse_again)
         self.panel.resume_asked.connect(self._resume)
         self.player.playing_changed.connect(self._show_playing)
-        self.player.volume_changed.connect(self._remember_volume)
+        self.searches.page_asked.connect(self.navigation.show_search)
         self.progress.pause_toggled.connect(self.library.set_paused)
         self.progress.attention_clicked.connect(self.navigation.show_attention)
         self.messages.emptied.connect(self.workspace.focus_centre)
         self.progress.cancel_clicked.connect(self.tags.work.cancel)
         self.tags.said.connect(self.messages.say)
+        self.searches.said.connect(self.messages.say)
         self.tags.failed.connect(self.messages.show_error)
         self.models.language_missing.connect(self.review.set_model_missing)
         self.tags.batch_asked.connect(self.navigation.show_batch)
@@ -299,6 +325,7 @@ class MainWindow(QMainWindow):
     def _tracks_changed(self, change: TracksChanged) -> None:
         self.model.refresh(change)
         self.panel.refresh(change)
+        self.searches.refresh(change)
         self.sidebar.refresh_soon()
 
     def _scan_progress(self, progress: ScanProgress) -> None:
@@ -326,6 +353,9 @@ class MainWindow(QMainWindow):
     def _open_tagging(self) -> Tagging:
         return self.app.tagging
 
+    def _open_search(self) -> TextSearch:
+        return self.app.text_search
+
     # What the parts ask
 
     def _show_library_or_welcome(self, any_folder: bool) -> None:
@@ -351,14 +381,16 @@ class MainWindow(QMainWindow):
     def _show_playing(self, track_id: TrackId | None, playing: bool) -> None:
         self.actions_table.enable([Act.PREVIOUS, Act.NEXT], track_id is not None)
         self.model.mark_playing(track_id)
-        for view in (self.panel.similar, self.review.list, self.evidence.list):
+        for view in (
+            self.panel.similar,
+            self.search.list,
+            self.review.list,
+            self.evidence.list,
+        ):
             view.mark_playing(track_id)
         track = self.player.track
         playing_track = f"{text.by(track)} \N{EM DASH} " if playing and track is not None else ""
         self.setWindowTitle(playing_track + about.NAME)
-
-    def _remember_volume(self, percent: int, muted: bool) -> None:
-        self._volume = (percent, muted)
 
     def _resume(self) -> None:
         self.library.set_paused(False)
@@ -399,42 +431,3 @@ class MainWindow(QMainWindow):
 
     def _show_about(self) -> None:
         about.show_about(self)
-
-    # What is remembered
-
-    def _state(self) -> dict[str, Any]:
-        query = self.model.query
-        return {
-            "version": _STATE_VERSION,
-            "geometry": base64.b64encode(bytes(self.saveGeometry().data())).decode("ascii"),
-            "splitter": self.workspace.state(),
-            "parts": [
-                self.actions_table[act].isChecked() for act in (Act.SIDEBAR, Act.SIMILAR_PANEL)
-            ],
-            "columns": self.pane.table.columns_state(),
-            "sort": [query.sort.value, query.descending],
-            "sidebar": self.sidebar.state(),
-            "volume": list(self._volume),
-        }
-
-    def _restore(self) -> None:
-        state = self._state_file.load()
-        self.model.set_order(SortKey.ARTIST, descending=False)
-        if state.get("version") != _STATE_VERSION:
-            return
-        try:
-            self._apply(state)
-        except (KeyError, TypeError, ValueError) as error:
-            _log.warning("the window's saved layout cannot be used (%r)", error)
-
-    def _apply(self, state: dict[str, Any]) -> None:
-        self.restoreGeometry(QByteArray(base64.b64decode(state["geometry"])))
-        self.workspace.restore(state["splitter"])
-        for act, shown in zip((Act.SIDEBAR, Act.SIMILAR_PANEL), state["parts"], strict=True):
-            self.actions_table[act].setChecked(shown)
-        self.pane.table.restore_columns(state["columns"])
-        key, descending = state["sort"]
-        self.model.set_order(SortKey(key), descending=bool(descending))
-        self.sidebar.restore(state["sidebar"])
-        percent, muted = state["volume"]
-        self.player.set_volume(int(percent), bool(muted))

@@ -12,6 +12,7 @@ from msa_desktop.ui.history_page import HistoryPage
 from msa_desktop.ui.models_page import ModelsPage
 from msa_desktop.ui.review_model import Entry
 from msa_desktop.ui.review_page import ReviewPage
+from msa_desktop.ui.search_page import SearchPage
 from msa_desktop.ui.sidebar import Sidebar
 from msa_desktop.ui.track_commands import TrackCommands
 from msa_desktop.ui.track_pane import TrackPane
@@ -26,6 +27,7 @@ class Navigation(QObject):
         sidebar: Where a place is chosen.
         workspace: What shows the pages.
         pane: The page of tracks.
+        search: The page of the search.
         review: The page of proposals.
         evidence: What belongs to it, at the right.
         history: The page of what was written.
@@ -40,6 +42,7 @@ class Navigation(QObject):
         sidebar: Sidebar,
         workspace: Workspace,
         pane: TrackPane,
+        search: SearchPage,
         review: ReviewPage,
         evidence: EvidencePane,
         history: HistoryPage,
@@ -51,6 +54,7 @@ class Navigation(QObject):
         self._sidebar = sidebar
         self._workspace = workspace
         self._pane = pane
+        self._search = search
         self._review = review
         self._evidence = evidence
         self._history = history
@@ -58,6 +62,7 @@ class Navigation(QObject):
         self._tracks = tracks
         handlers = {
             Act.FILTER: self._focus_filter,
+            Act.SEARCH: self.show_search,
             Act.SHOW_ALL: self._show_all,
             Act.SHOW_RECENT: self._show_recent,
             Act.SHOW_ATTENTION: self.show_attention,
@@ -81,6 +86,11 @@ class Navigation(QObject):
         self._history.show_batch(batch_id)
         self._show_history()
 
+    def show_search(self) -> None:
+        """To the search, ready to be typed into."""
+        self._sidebar.choose("search")
+        self._search.field.take_focus()
+
     def show_models(self) -> None:
         """To the models."""
         self._sidebar.choose("models")
@@ -91,6 +101,9 @@ class Navigation(QObject):
         if node.page is Page.TRACKS:
             self._pane.show_place(node)
             self._tracks.use_list(self._pane.table)
+        elif node.page is Page.SEARCH:
+            self._search.open()
+            self._tracks.use_list(self._search.list)
         elif node.page is Page.REVIEW:
             self._review.open()
             self._tracks.use_list(self._review.list)
@@ -122,5 +135,8 @@ class Navigation(QObject):
         self._workspace.focus_centre()
 
     def _focus_filter(self) -> None:
-        review = self._workspace.page is Page.REVIEW
-        (self._review if review else self._pane).focus_filter()
+        if self._workspace.page is Page.SEARCH:
+            self._search.field.take_focus()
+        else:
+            review = self._workspace.page is Page.REVIEW
+            (self._review if review else self._pane).filter.take_focus()

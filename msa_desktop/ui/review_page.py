@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -31,7 +31,6 @@ from msa_desktop.ui.review_list import ReviewList
 from msa_desktop.ui.review_model import ReviewModel
 from msa_desktop.ui.theme import Role
 
-_FILTER_MS = 80
 _USUAL_CONFIDENCE = 80  # percent
 _NONE = ProposalCounts(0, 0, 0, 0)
 _SHOWN = (("To decide", Decision.OPEN), ("Accepted", Decision.ACCEPTED), ("All", None))
@@ -86,20 +85,18 @@ class ReviewPage(QWidget):
         self.list = ReviewList(self.model, actions.for_review(), self)
         self._heading = QLabel("Review", self)
         self._count = QLabel(self)
-        self._filter = FilterField(self)
+        self.filter = FilterField("Filter the review", self)
         self._shown = _choice("Which proposals", _SHOWN, self)
         self._tag = _choice("Which tag", _TAGS, self)
         self._order = _choice("Order", _ORDERS, self)
         self.least = QSpinBox(self)
         self._note = NotePage(self)
         self._pages = QStackedWidget(self)
-        self._filter_soon = QTimer(self, singleShot=True, interval=_FILTER_MS)
-        self._filter_soon.timeout.connect(self._ask)
         self._write = button_for(actions[Act.WRITE], "Write", self)
         self.addActions(actions.for_review_page())
         self._lay_out()
-        self._filter.textChanged.connect(self._filter_soon.start)
-        self._filter.left.connect(self.list.setFocus)
+        self.filter.asked.connect(self._ask)
+        self.filter.left.connect(self.list.setFocus)
         for choice in (self._shown, self._tag, self._order):
             choice.currentIndexChanged.connect(self._ask)
         self._note.asked.connect(self._note_pressed)
@@ -147,22 +144,11 @@ class ReviewPage(QWidget):
         """Gives the keyboard to the queue."""
         self.list.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def focus_filter(self) -> None:
-        """Puts the keyboard into the filter."""
-        self._filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self._filter.selectAll()
-
-    def set_filter(self, words: str) -> None:
-        """Filters at once."""
-        self._filter.setText(words)
-        self._ask()
-
     # Layout
 
     def _lay_out(self) -> None:
         theme.set_role(self._heading, Role.HEADING)
         theme.set_role(self._count, Role.MUTED)
-        self._filter.setAccessibleName("Filter the review")
         self._pages.addWidget(self.list)
         self._pages.addWidget(self._note)
         words = QVBoxLayout()
@@ -173,7 +159,7 @@ class ReviewPage(QWidget):
         head.setContentsMargins(EDGE, 12, 12, 8)
         head.setSpacing(12)
         head.addLayout(words, 1)
-        head.addWidget(self._filter, 1)
+        head.addWidget(self.filter, 1)
         choices = QHBoxLayout()
         choices.setContentsMargins(EDGE, 0, 12, 10)
         choices.setSpacing(8)
@@ -213,13 +199,12 @@ class ReviewPage(QWidget):
     # What is shown
 
     def _ask(self) -> None:
-        self._filter_soon.stop()
         query = replace(
             self.model.query,
             order=_ORDERS[self._order.currentIndex()][1],
             decision=_SHOWN[self._shown.currentIndex()][1],
             field=_TAGS[self._tag.currentIndex()][1],
-            words=self._filter.text().strip(),
+            words=self.filter.words(),
         )
         self.model.ask(query)
 
@@ -253,7 +238,7 @@ class ReviewPage(QWidget):
                 f"Nothing matches “{query.words}”",
                 "Every word must begin a word of the title, artist, album, genre or folder.",
                 "Clear the filter",
-                self._filter.clear,
+                self.filter.clear,
             )
         elif self._proposing:
             self._say("inbox", "Proposing tags…", "They appear here as they are made.")

@@ -30,10 +30,10 @@ from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.bridge import Background, sentence
 from msa_desktop.ui.elided import ElidedLabel
 from msa_desktop.ui.history import History
+from msa_desktop.ui.hit_list import SIMILAR, HitList
 from msa_desktop.ui.label_list import LabelList
 from msa_desktop.ui.note_page import NotePage
 from msa_desktop.ui.paint import EDGE
-from msa_desktop.ui.similar_list import SimilarList
 from msa_desktop.ui.theme import Role
 
 _FOLLOW_MS = 120  # holding an arrow key down searches when it is let go, not at every row
@@ -130,7 +130,7 @@ class SimilarPanel(QWidget):
         self._followed: TrackId | None = None
         self._paused = False
         self._on_button: Callable[[], None] | None = None
-        self.similar = SimilarList(actions.for_lists(), self)
+        self.similar = HitList(SIMILAR, actions.for_lists(), self)
         self._labels = LabelList(self)
         self._note = NotePage(self)
         self._pages = QStackedWidget(self)

@@ -15,6 +15,13 @@ STATE_WORDS: dict[TrackState, str] = {
     TrackState.FAILED: "Failed",
 }
 
+_ENCODERS = {"musicnn": "MusiCNN", "clap": "CLAP", "ttmrpp": "TTMR++"}
+
+
+def encoder(encoder_id: str) -> str:
+    """An encoder's name as its authors write it."""
+    return _ENCODERS.get(encoder_id, encoder_id)
+
 
 def length(seconds: float) -> str:
     """Seconds as "3:05" or "1:02:03"."""

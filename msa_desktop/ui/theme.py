@@ -51,6 +51,8 @@ class Role(StrEnum):
     LIST = "list"
     ROW = "row"
     LINE = "line"
+    FIELD = "field"
+    POPUP = "popup"
     # For words
     HEADING = "heading"
     TITLE = "title"
@@ -66,6 +68,9 @@ class Role(StrEnum):
     # For buttons
     PRIMARY = "primary"
     LINK = "link"
+    PILL = "pill"
+    # For a field inside of what looks like one
+    BARE = "bare"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ _ON_TRACKS = (
     Act.PLAY,
     Act.FIND_SIMILAR,
     Act.SHOW_LABELS,
+    Act.SEARCH_LIKE,
+    Act.SEARCH_UNLIKE,
     Act.ANALYSE_AGAIN,
     Act.SHOW_FILE,
     Act.COPY_PATH,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -28,8 +28,6 @@ from msa_desktop.ui.theme import Role
 from msa_desktop.ui.track_model import TrackModel
 from msa_desktop.ui.track_table import TrackTable
 
-_FILTER_MS = 80  # a pause in the typing shorter than this waits for the next letter
-
 
 class TrackPane(QWidget):
     """A list of tracks with its heading and filter.
@@ -48,17 +46,15 @@ class TrackPane(QWidget):
         self.table = TrackTable(model, list_actions, self)
         self._heading = QLabel("All music", self)
         self._count = QLabel(self)
-        self._filter = FilterField(self)
+        self.filter = FilterField("Filter tracks", self)
         self._retry = QPushButton(" Try again", self)
         self._note = NotePage(self)
         self._pages = QStackedWidget(self)
         self._scanning = False
-        self._filter_soon = QTimer(self, singleShot=True, interval=_FILTER_MS)
-        self._filter_soon.timeout.connect(self._apply_filter)
-        self._filter.textChanged.connect(self._filter_soon.start)
-        self._filter.left.connect(self.table.setFocus)
+        self.filter.asked.connect(self._apply_filter)
+        self.filter.left.connect(self.table.setFocus)
         self._retry.clicked.connect(self.retry)
-        self._note.asked.connect(self._filter.clear)
+        self._note.asked.connect(self.filter.clear)
         self.table.typed.connect(self._type_ahead)
         self.table.selectionModel().selectionChanged.connect(self._show_count)
         model.shown.connect(self._listed)
@@ -74,16 +70,6 @@ class TrackPane(QWidget):
     def focus_list(self) -> None:
         """Puts the keyboard into the table."""
         self.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
-
-    def focus_filter(self) -> None:
-        """Puts the keyboard into the filter."""
-        self._filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self._filter.selectAll()
-
-    def set_filter(self, words: str) -> None:
-        """Filters at once."""
-        self._filter.setText(words)
-        self._apply_filter()
 
     def set_scanning(self, scanning: bool) -> None:
         """Says whether folders are being looked through, which an empty list tells."""
@@ -115,22 +101,21 @@ class TrackPane(QWidget):
         head.setSpacing(12)
         head.addLayout(words, 1)
         head.addWidget(self._retry)
-        head.addWidget(self._filter, 1)
+        head.addWidget(self.filter, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
         layout.addWidget(self._pages, 1)
-        self.setTabOrder(self._filter, self._retry)
+        self.setTabOrder(self.filter, self._retry)
         self.setTabOrder(self._retry, self.table)
 
     def _apply_filter(self) -> None:
-        self._filter_soon.stop()
-        self._model.ask(replace(self._model.query, words=self._filter.text().strip()))
+        self._model.ask(replace(self._model.query, words=self.filter.words()))
 
     def _type_ahead(self, letter: str) -> None:
-        self._filter.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._filter.setText(letter)
+        self.filter.setFocus(Qt.FocusReason.OtherFocusReason)
+        self.filter.setText(letter)
 
     def _listed(self) -> None:
         self._show_count()

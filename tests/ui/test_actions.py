@@ -49,6 +49,8 @@ def test_the_menus_hold_every_action_of_their_place(qtbot: QtBot) -> None:
         "Play",
         "Find similar",
         "Show labels",
+        "Search like this…",
+        "Search unlike this…",
         "Analyse again",
         "Show in file manager",
         "Copy path",

@@ -23,7 +23,15 @@ def _node(tree: Tree, key: str) -> Node:
 def test_folders_hang_under_their_roots_with_what_is_below_them_counted() -> None:
     tree = folder_tree.build(_COUNTS, 5, _ROOTS, _FOLDERS)
     names = [node.name for node in tree.top_nodes()]
-    places = ["All music", "Recently added", "Needs attention", "Review", "History", "Models"]
+    places = [
+        "All music",
+        "Search",
+        "Recently added",
+        "Needs attention",
+        "Review",
+        "History",
+        "Models",
+    ]
     assert names == [*places, "Folders", "music", "usb"]
     assert _node(tree, "review").count == 5
     assert _node(tree, "/music").count == 7
@@ -46,6 +54,7 @@ def test_an_empty_library_has_no_folders_title() -> None:
     tree = folder_tree.build(Counts(0, 0, 0, 0, 0, 0), 0, [], [])
     assert [node.key for node in tree.top_nodes()] == [
         "all",
+        "search",
         "recent",
         "attention",
         "review",

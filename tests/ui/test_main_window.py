@@ -197,7 +197,7 @@ def test_playing_goes_through_the_list_and_marks_the_row(
     ids = [window.model.id_at(row) for row in range(3)]
     window.tracks.play_in_table(ids[0])
     qtbot.waitUntil(lambda: window.model.playing == ids[0])
-    window.pane.set_filter("nothing has this name")
+    window.pane.filter.set_words("nothing has this name")
     window.actions_table[Act.NEXT].trigger()
     qtbot.waitUntil(lambda: window.model.playing == ids[1])
     window.actions_table[Act.NEXT].trigger()

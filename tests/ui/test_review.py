@@ -374,7 +374,7 @@ def test_letters_stay_letters_where_a_person_types(
     focus = QApplication.focusWidget()
     assert focus is not None
     QTest.keyClicks(focus, "area")
-    assert window.review._filter.text() == "area"
+    assert window.review.filter.text() == "area"
     qtbot.wait(200)
     assert app.proposals.counts().open == 2
     assert _page_words(window).startswith("Nothing matches")

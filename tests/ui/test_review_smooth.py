@@ -121,7 +121,7 @@ def _decide_all(window: MainWindow) -> Steps:
 
 def _filter(window: MainWindow) -> Steps:
     words = ("b", "bi", "bir", "birko", "", "zzz", "fjor", "")
-    yield from (partial(window.review.set_filter, typed) for typed in words)
+    yield from (partial(window.review.filter.set_words, typed) for typed in words)
 
 
 def _change_order(window: MainWindow) -> Steps:

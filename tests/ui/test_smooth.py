@@ -18,6 +18,7 @@ from msa_desktop.base.model import TrackId
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.settings import Theme
 from msa_desktop.ui import theme
+from msa_desktop.ui.actions import Act
 from msa_desktop.ui.columns import Col
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.playback import Playback
@@ -66,6 +67,15 @@ def _filter(window: MainWindow) -> Steps:
     return [partial(field.setText, words) for words in typed]
 
 
+def _search(window: MainWindow) -> Steps:
+    yield window.actions_table[Act.SEARCH].trigger
+    typed = ("c", "calm", "calm pi", "calm piano", "bpm:", "birko", "", "artist:fjor", "year:>1990")
+    for words in typed:
+        yield partial(window.search.field.set_words, words)
+        yield partial(QTest.keyClick, window.search.list, Qt.Key.Key_Down)
+    yield partial(window.sidebar.choose, "all")
+
+
 def _sort(window: MainWindow) -> Steps:
     header = window.pane.table.horizontalHeader()
     for col in (Col.TITLE, Col.ALBUM, Col.GENRE, Col.YEAR, Col.LENGTH, Col.STATE, Col.ADDED):
@@ -100,6 +110,7 @@ def _hear_of_changes(window: MainWindow) -> Steps:
     [
         (_scroll, 16),
         (_filter, 150),
+        (_search, 400),
         (_sort, 150),
         (_sort_everything_selected, 250),
         (_change_place, 250),
@@ -130,6 +141,6 @@ def test_the_watchdog_sees_a_stall(qtbot: QtBot, window: MainWindow) -> None:
 
 def test_rows_are_there_at_once_after_a_filter(qtbot: QtBot, window: MainWindow) -> None:
     with qtbot.waitSignal(window.model.shown):
-        window.pane.set_filter("birko")
+        window.pane.filter.set_words("birko")
     assert 0 < window.model.rowCount() < _TRACKS
     assert window.model.track(0) is not None

@@ -46,12 +46,26 @@ def language_model(pytestconfig: pytest.Config) -> Path:
         pytest.skip("llama-cpp-python is not installed")
     if named := os.environ.get("MSA_TEST_GGUF"):
         return Path(named)
-    folder = pytestconfig.cache.mkdir("models")
+    return next(_installed(pytestconfig, "gemma-3-270m").glob("*.gguf"))
+
+
+@pytest.fixture(scope="session")
+def sentence_model(pytestconfig: pytest.Config) -> Path:
+    """The folder of all-MiniLM-L6-v2, as the program installs it."""
+    for library in ("torch", "tokenizers", "safetensors"):
+        if importlib.util.find_spec(library) is None:
+            pytest.skip(f"{library} is not installed (the extra text brings it)")
+    return _installed(pytestconfig, "all-minilm-l6-v2")
+
+
+def _installed(config: pytest.Config, model: str) -> Path:
+    """The folder of a real model, installed once for all runs."""
+    folder = config.cache.mkdir("models")
     with FileLock(folder / ".lock"):
-        done = Program(folder / "state")("models", "install", "gemma-3-270m", "--yes")
+        done = Program(folder / "state")("models", "install", model, "--yes")
     if done.code:
-        pytest.skip(f"no language model can be had here: {done.err}")
-    return next(folder.rglob("*.gguf"))
+        pytest.skip(f"{model} cannot be had here: {done.err}")
+    return folder / "state" / "models" / model
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 Loading them takes seconds and hundreds of megabytes, which neither the window nor a command that
 needs none should pay: the process starts with the first sentence and ends when none came for long.
+`services.summaries` has it read the library's own sentences between two searches.
 """
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,7 +33,7 @@ _Answer = tuple[dict[str, FloatArray], tuple[str, ...]]  # vectors by encoder, a
 
 
 class Reading:
-    """Vectors of sentences, by encoder. Thread-safe; one sentence at a time.
+    """Vectors of sentences, by encoder. Thread-safe; one call at a time.
 
     Args:
         encoders: Those that are ready; the ones that read no words are passed over.
@@ -53,6 +55,7 @@ class Reading:
         self._events = events
         self._idle = idle
         self._told: set[str] = set()
+        self._stopped = threading.Event()
         self._connection: Connection[Any, Any] | None = None
         self._process: multiprocessing.process.BaseProcess | None = None
         # One thread that lasts: on Linux, a process ends with the thread that started it.
@@ -60,20 +63,44 @@ class Reading:
 
     def __call__(self, sentence: str) -> dict[str, FloatArray]:
         """The sentence's vector by each encoder's id, of unit length; {} where none can read."""
-        return self._thread.submit(self._read, sentence).result() if self._encoders else {}
+        read = self._submit([sentence]) if self._encoders else {}
+        return {encoder: vectors[0] for encoder, vectors in read.items()}
+
+    def embed(self, encoder: str, texts: Sequence[str]) -> FloatArray | None:
+        """Vectors of several sentences by one encoder, as `encoders._base.TextEncoder` has them.
+
+        Returns:
+            None where it cannot read them; why is told as for a search.
+        """
+        return self._submit(texts, encoder).get(encoder)
+
+    def _submit(self, texts: Sequence[str], encoder: str = "") -> dict[str, FloatArray]:
+        return self._thread.submit(self._read, texts, encoder).result()
+
+    def stop(self) -> None:
+        """No more answers: one that is waited for, even while encoders are loaded, ends at once."""
+        self._stopped.set()
+        process = self._process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """Ends the process."""
+        self.stop()
         self._thread.submit(self._end)
         self._thread.shutdown()
 
     # The rest runs in the thread.
 
-    def _read(self, sentence: str) -> dict[str, FloatArray]:
+    def _read(self, texts: Sequence[str], encoder: str) -> dict[str, FloatArray]:
+        if self._stopped.is_set():
+            return {}
         try:
-            vectors, problems = self._ask(sentence)
+            vectors, problems = self._ask(texts, encoder)
         except (EOFError, OSError, TimeoutError):
             self._end()
+            if self._stopped.is_set():
+                return {}
             _log.exception("the words of a search could not be read")
             problems = (
                 "The words of this search were not read by the encoders: their process ended. "
@@ -83,15 +110,18 @@ class Reading:
         for problem in problems:
             if problem not in self._told:
                 self._told.add(problem)
+                _log.warning("%s", problem)
                 self._events.publish(Notice(problem, is_error=True))
         return vectors
 
-    def _ask(self, sentence: str) -> _Answer:
+    def _ask(self, texts: Sequence[str], encoder: str) -> _Answer:
         connection = self._connection
         if connection is None or self._process is None or not self._process.is_alive():
             self._end()
             connection = self._start()
-        connection.send(sentence)
+            if self._stopped.is_set():  # too late to have been seen by `stop`
+                raise EOFError
+        connection.send((texts, encoder))
         if not connection.poll(_PATIENCE):
             raise TimeoutError
         answer: _Answer = connection.recv()
@@ -138,6 +168,8 @@ def _main(
             readers[facts.id] = made
     with suppress(EOFError, OSError):  # the program has ended
         while connection.poll(idle):
-            sentence = connection.recv()
-            read = {name: reader.embed([sentence])[0] for name, reader in readers.items()}
+            texts, only = connection.recv()  # "" for all encoders
+            read = {
+                name: reader.embed(texts) for name, reader in readers.items() if only in ("", name)
+            }
             connection.send((read, tuple(problems)))

@@ -5,10 +5,11 @@ was heard as an independent witness (noisy or): a tag more than a name, a name m
 
 The weights: each thing or word 1, but half where no track stands out by it; likeness to the tracks
 given 2, unlikeness 1; the encoders that read the sentence together as much as all its words, of
-which they judge the whole.
+which they judge the whole; what a track's summary means (`services.summaries`) half as much, and a
+track without one is taken to have the usual one: to have said nothing is neither good nor bad.
 
-Words judge every track. Vectors judge the 500 that words put first and the 500 nearest, so that
-a library of any size is answered quickly.
+Words and summaries judge every track. Vectors of sound judge the 500 that words put first and the
+500 nearest, so that a library of any size is answered quickly.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from msa_desktop.base.model import FloatArray, Hit, TrackId
 from msa_desktop.base.paths import resources
 from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.llm.words import Words
-from msa_desktop.services import lexicon
+from msa_desktop.services import lexicon, summaries
 from msa_desktop.services.ears import Ears
 from msa_desktop.services.fits import LEAST, STANDS_OUT, Fits, Flags, Ids, among, fit
 from msa_desktop.services.fusion import sample
 from msa_desktop.services.label_scores import Heard, LabelScores
 from msa_desktop.services.lexicon import Concept, Lexicon
+from msa_desktop.services.summaries import Summaries
 from msa_desktop.services.text_query import Condition, Operator, Term, parse, pitch_class
 from msa_desktop.services.witnesses import Witness, audible, nobody, testimony
 from msa_desktop.store.db import Database
@@ -41,9 +43,10 @@ Reading = Callable[[str], Mapping[str, FloatArray]]
 """A sentence as vectors: by each encoder that reads (its id), shape (dimension,)."""
 
 _LIKE, _UNLIKE = 2.0, 1.0
+_SUMMARY = 0.5  # of the weight of all words
 _TAGGED, _NAMED, _SUMMARISED, _TITLE = 0.9, 0.6, 0.5, 0.9  # as witnesses for a thing
 _TEXT, _TEXT_ELSEWHERE = 0.95, 0.7  # fits of text; elsewhere: in an album, folder or summary
-_USUAL = float(fit(np.zeros(1, np.float32))[0])  # of a track that was not heard
+_USUAL = float(fit(np.zeros(1, np.float32))[0])  # of a track that is not known
 _FAINT = 0.5  # the weight of a thing that no track stands out by
 _CANDIDATES = 500  # judged by vectors: so many by words, and so many of each encoder
 _SAMPLE = 500  # tracks that show how an encoder's scores lie in this library
@@ -103,6 +106,7 @@ class TextSearch:
         meanings: What words mean.
         ears: The encoders' vectors.
         reading: What makes vectors of sentences, where encoders are installed that read.
+        summaries: What the tracks' summaries mean, where it is one of them that reads these.
     """
 
     def __init__(
@@ -113,6 +117,7 @@ class TextSearch:
         meanings: Lexicon,
         ears: Ears,
         reading: Reading | None = None,
+        summaries: Summaries | None = None,
     ) -> None:
         self._reader = reader
         self._rows = rows
@@ -120,6 +125,7 @@ class TextSearch:
         self._lexicon = meanings
         self._ears = ears
         self._reading = reading
+        self._summaries = summaries
 
     def search(
         self,
@@ -145,11 +151,13 @@ class TextSearch:
         if not (query.terms or query.conditions or like or unlike):
             raise UserError('Say what to look for: "calm piano", an artist, genre:techno.')
         heard = self._scores.refreshed()
-        read = self._reading(query.sentence) if self._reading and query.sentence else {}
+        read = dict(self._reading(query.sentence) if self._reading and query.sentence else {})
+        said, meant = self._meant(read)
         conditions = [(self._fulfilling(one, heard), one.negated) for one in query.conditions]
         known, unknown = self._witnesses(query.terms)
         near = self._nearest(read, like)
         more = [
+            said,
             *(witness.all() for witness in known),
             *(ids for ids, negated in conditions if not negated),
             near,
@@ -159,23 +167,28 @@ class TextSearch:
         for ids, negated in conditions:
             fits.keep(ids, negated=negated)
         fits.keep(np.array([*like, *unlike], np.int64), negated=True)
+        whole = max(1, len(query.terms))
+        if len(said):
+            good = fits.spread(said, fit(meant), _USUAL)
+            fits.weigh(good, _SUMMARY * whole)
+            fits.credit(summaries.ENCODER, good >= STANDS_OUT)
         if read or like or unlike:
             candidates = np.union1d(fits.leading(_CANDIDATES), near)
             fits.keep(candidates)
             for encoder, vector in read.items():
-                weight = max(1, len(query.terms)) / len(read)
-                self._weigh_reading(fits, candidates, encoder, vector, weight)
+                self._weigh_reading(fits, candidates, encoder, vector, whole / len(read))
             self._weigh_likeness(fits, candidates, like, _LIKE)
             self._weigh_likeness(fits, candidates, unlike, _UNLIKE, negated=True)
 
+        readers = (*read, *((summaries.ENCODER,) if len(said) else ()))
         understood = Understood(
             meanings,
             tuple(_shown(w.term) for w in known if not audible(w.term.concept)),
             tuple(one.typed for one in query.conditions),
-            (*query.ignored, *(() if read else map(_shown, unknown))),
-            tuple(read),
+            (*query.ignored, *(() if readers else map(_shown, unknown))),
+            readers,
         )
-        asked = known or conditions or read or like or unlike
+        asked = known or conditions or readers or like or unlike
         return Found(self._hits(fits, count) if asked else (), understood)
 
     def _hits(self, fits: Fits, count: int) -> tuple[Hit, ...]:
@@ -186,6 +199,13 @@ class TextSearch:
         )
 
     # -- vectors -------------------------------------------------------------------------------
+
+    def _meant(self, read: dict[str, FloatArray]) -> tuple[Ids, FloatArray]:
+        """The tracks with a summary, and how far each stands out; takes its reader off the rest."""
+        sentence = read.pop(summaries.ENCODER, None)
+        if sentence is None or self._summaries is None:
+            return nobody(), np.empty(0, np.float32)
+        return self._summaries.standing(sentence)
 
     def _nearest(self, read: Mapping[str, FloatArray], like: Sequence[TrackId]) -> Ids:
         """The tracks nearest to sentences and tracks, rising."""
@@ -324,6 +344,7 @@ def make(
     table: Words,
     ears: Ears,
     reading: Reading | None = None,
+    said: Summaries | None = None,
 ) -> TextSearch:
     """A search over one library.
 
@@ -334,6 +355,7 @@ def make(
         table: The genres and moods that files are given.
         ears: As for `TextSearch`.
         reading: As for `TextSearch`.
+        said: Its `summaries`.
     """
     sources = {source.id: len(source.labels) for source in vocabulary.sources.values()}
     return TextSearch(
@@ -343,6 +365,7 @@ def make(
         lexicon.load(resources() / "search_words.toml", vocabulary, table),
         ears,
         reading,
+        said,
     )
 
 

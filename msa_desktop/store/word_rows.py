@@ -8,7 +8,7 @@ for. `track_words` (title, artist, album, genre, file name, folder) is kept by `
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -23,6 +23,7 @@ Ids = NDArray[np.int64]
 Phrase = tuple[str, ...]
 
 _MOST_TITLES = 5000
+_LONGEST_SUMMARY, _LONGEST_TAGS = 1000, 200  # characters, of a sentence to be read
 _NAMES_SQL = """
     SELECT id, ' ' || replace(replace(ifnull(title_key, '') || ' ' || ifnull(artist_key, ''),
         '-', ' '), '_', ' ') AS names
@@ -140,6 +141,20 @@ class WordRows:
             for spelling in spellings
         ]
         return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+    def change(self) -> int:
+        """A number that another commit of anybody's changes; comparable within one thread."""
+        return int(self._db.connection().execute("PRAGMA data_version").fetchone()[0])
+
+    def summaries(self) -> Iterator[tuple[int, str]]:
+        """Every track with a summary, rising, and its summary's beginning, genres and moods."""
+        cursor = self._db.connection().cursor()
+        cursor.row_factory = None
+        yield from cursor.execute(
+            f"SELECT id, trim(substr(summary, 1, {_LONGEST_SUMMARY}) || ' ' || replace("  # noqa: S608
+            f"substr(trim(genre || char(31) || mood, char(31)), 1, {_LONGEST_TAGS}),"
+            " char(31), ', ')) FROM tracks WHERE summary <> '' ORDER BY id"
+        )
 
     def _containing(self, column: str, text: str) -> Ids:
         key = sort_key(clean(text))

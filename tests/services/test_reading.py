@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,15 @@ def test_one_that_cannot_be_loaded_is_told_once(
     assert "gone" in notice.text
 
 
+def test_several_sentences_by_one_encoder(make: Make, tmp_path: Path, told: list[Event]) -> None:
+    reading = make(facts("one", tmp_path), facts("two", tmp_path))
+    process = reading("calm")["one"][1]
+    assert reading.embed("two", ["a", "abc"]).tolist() == [[1, process, 1], [3, process, 1]]  # type: ignore[union-attr]
+    assert reading.embed("nobody", ["a"]) is None
+    assert reading.embed("one", ["a", "die"]) is None
+    assert len(told) == 1
+
+
 def test_a_process_that_dies_costs_one_answer(
     make: Make, tmp_path: Path, told: list[Event]
 ) -> None:
@@ -80,3 +90,14 @@ def test_memory_is_given_back(make: Make, tmp_path: Path) -> None:
     assert process.exitcode == 0
     time.sleep(0.1)
     assert reading("calm")["one"][1] != first
+
+
+def test_stopping_ends_what_is_waited_for(make: Make, tmp_path: Path, told: list[Event]) -> None:
+    reading = make(facts("one", tmp_path))
+    reading("calm")
+    began = time.monotonic()
+    threading.Timer(0.3, reading.stop).start()
+    assert reading("sleep") == {}
+    assert time.monotonic() - began < 30
+    assert reading("calm") == {}
+    assert told == []

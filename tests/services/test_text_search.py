@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +188,36 @@ def test_encoders_that_read(tmp_path: Path) -> None:
         assert meant not in house.find("roof -artist:nobody", 3, like=[crowd[0]], unlike=[meant])
         house.find("genre:rock")
         assert len(asked) == 2, "a condition is nothing to read"
+
+
+def test_what_summaries_mean(tmp_path: Path) -> None:
+    def place(text: str) -> FloatArray:
+        vector = np.full(384, 0.01, np.float32)
+        vector[0] = "gloomily" in text or "black" in text.lower()
+        return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+    def embed(_encoder: str, texts: Sequence[str]) -> FloatArray:
+        return np.stack([place(text) for text in texts])
+
+    with House(tmp_path / "data", lambda text: {"minilm": place(text)}, embed) as house:
+        crowd = house.crowd(30)
+        assert house.ask("gloomily").understood.ignored == ("gloomily",), "there are no summaries"
+        other = house.put("other.mp3", summary="A fine day.")
+        black = house.put("black.mp3", summary="Black as the night.", sounds={"piano": 8})
+        (unheard,) = house.add("unheard.mp3")
+        house.read(unheard, summary="The black forest.")
+        found = house.ask("gloomily")
+        assert {hit.track.id for hit in found.hits} == {black, unheard}
+        assert {hit.encoders for hit in found.hits} == {("minilm",)}
+        assert (found.understood.encoders, found.understood.ignored) == (("minilm",), ())
+        assert house.find("gloomily piano", 1) == [black]
+        silent = house.put("silent.mp3", sounds={"piano": 8})
+        unlike = house.put("unlike.mp3", summary="A fine day.", sounds={"piano": 8})
+        ears = {hit.track.id: hit.encoders for hit in house.ask("gloomily piano", 4).hits}
+        assert [one for one in ears if one != unheard] == [black, silent, unlike]
+        assert (ears[black], ears[silent], ears[unlike]) == (("minilm",), (), ())
+        assert house.find("gloomily -artist:x", 1, like=[crowd[0]], unlike=[black]) == [unheard]
+        assert other not in house.find("gloomily genre:rock")
 
 
 def test_how_a_query_was_understood(house: House) -> None:

@@ -13,6 +13,7 @@ from msa_desktop.base.paths import resources
 from msa_desktop.llm import words
 from msa_desktop.services import lexicon
 from msa_desktop.services.ears import Ears
+from msa_desktop.services.summaries import Embed, Summaries
 from msa_desktop.services.text_search import Found, Reading, TextSearch, make
 from msa_desktop.store import writes
 from tests.store.shelf import ENCODER, Shelf
@@ -28,10 +29,14 @@ class House(Shelf):
     Args:
         folder: The data folder.
         reading: Encoders that read.
+        embed: One that reads the summaries.
     """
 
-    def __init__(self, folder: Path, reading: Reading | None = None) -> None:
+    def __init__(
+        self, folder: Path, reading: Reading | None = None, embed: Embed | None = None
+    ) -> None:
         super().__init__(folder)
+        self.summaries = Summaries(self.db, folder / "indexes", embed) if embed else None
         self.search: TextSearch = make(
             self.db,
             self.reader,
@@ -39,12 +44,18 @@ class House(Shelf):
             TABLE,
             Ears(self.reader, {ENCODER: self.index()}),
             reading,
+            self.summaries,
         )
         self.noise = 0.1  # of log probabilities
         self._chance = np.random.default_rng(1)
 
     def __enter__(self) -> House:
         return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.summaries is not None:
+            self.summaries.close()
+        super().__exit__(*error)
 
     def put(
         self,

@@ -112,3 +112,14 @@ def test_numbers_and_names_as_conditions(shelf: Shelf, rows: WordRows) -> None:
 def test_conditions_read_no_other_tracks(shelf: Shelf, statement: str, index: str) -> None:
     plan = shelf.sql(f"EXPLAIN QUERY PLAN {statement}")
     assert f"tracks_by_{index}" in str(plan)
+
+
+def test_summaries_with_what_else_is_said(shelf: Shelf, rows: WordRows) -> None:
+    before = rows.change()
+    full, bare, _ = shelf.add("a.mp3", "b.mp3", "c.mp3")
+    shelf.read(full, summary="A waltz.", genre=("Folk", "Dance"), mood=("Happy",))
+    shelf.read(bare, summary="é" * 5000)
+    assert list(rows.summaries()) == [(full, "A waltz. Folk, Dance, Happy"), (bare, "é" * 1000)]
+    after = rows.change()
+    assert after != before
+    assert rows.change() == after

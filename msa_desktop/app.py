@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from msa_desktop.services.models import Models
     from msa_desktop.services.reading import Reading
     from msa_desktop.services.references import References
+    from msa_desktop.services.stems import Stems
+    from msa_desktop.services.summaries import Summaries
     from msa_desktop.services.taggers import Taggers
     from msa_desktop.services.tagging import Tagging
     from msa_desktop.services.text_search import TextSearch
@@ -186,14 +188,39 @@ class App:
             self.words,
             self.search.ears,
             self.reading,
+            self.summaries,
         )
 
     @cached_property
     def reading(self) -> Reading:
         """The encoders that read words."""
-        from msa_desktop.services.reading import Reading  # noqa: PLC0415 - start-up cost
+        from msa_desktop.encoders import _minilm  # noqa: PLC0415 - start-up cost
+        from msa_desktop.services.reading import Reading  # noqa: PLC0415
 
-        return Reading(self.encoders, self.settings.device, self.events)
+        sentences = facts(_minilm, resources() / "models", self._model_folder)
+        readers = (*self.encoders, *((sentences,) if sentences else ()))
+        return Reading(readers, self.settings.device, self.events)
+
+    @cached_property
+    def summaries(self) -> Summaries:
+        """What the tracks' summaries mean."""
+        from msa_desktop.services.summaries import Summaries  # noqa: PLC0415 - start-up cost
+
+        return Summaries(self.database, self.paths.indexes, self.reading.embed)
+
+    @cached_property
+    def stems(self) -> Stems:
+        """Taking tracks apart."""
+        from msa_desktop.services.stems import Stems  # noqa: PLC0415 - start-up cost
+
+        return Stems(
+            self.models,
+            self.paths.stems,
+            lambda: self.settings,
+            self.events,
+            self.search.labels,
+            self.vocabulary,
+        )
 
     @cached_property
     def journal(self) -> Journal:
@@ -295,8 +322,15 @@ class App:
         )
         self.events.publish(Notice(text, is_error=True))
 
+    def stop_reading(self) -> None:
+        """Ends a search that still waits for encoders to be loaded. There are no others after."""
+        if "reading" in self.__dict__:
+            self.reading.stop()
+
     def close(self) -> None:
         """Ends the background work, writes what waits, and gives up the lock."""
+        if "summaries" in self.__dict__:
+            self.summaries.close()
         if "reading" in self.__dict__:
             self.reading.close()
         if "taggers" in self.__dict__:

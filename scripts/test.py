@@ -29,7 +29,7 @@ _CHECKS: dict[str, list[str]] = {
 def main() -> int:
     """Runs every check; returns 0 when all passed."""
     try:
-        python = str(environment.ensure(("dev", "clap", "ttmr")))
+        python = str(environment.ensure(("dev", "clap", "ttmr", "stems", "text")))
     except environment.SetupFailed as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
-"""Sound -> file: what the demo library needs, through PyAV."""
+"""Sound -> file, through PyAV."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,28 +54,50 @@ def write(
         form: Container and codec.
         tags: By FFmpeg's names ("title", "artist", "album", "genre", "date", "track", ...).
     """
+    pieces = (sound[:, at : at + _CHUNK] for at in range(0, sound.shape[1], _CHUNK))
+    stream(path, pieces, len(sound), rate, form, tags)
+
+
+def stream(
+    path: Path,
+    pieces: Iterable[FloatArray],
+    channels: int,
+    rate: int,
+    form: Form,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Writes one audio file piece by piece, of any length in little memory.
+
+    Args:
+        path: The file; an existing one is overwritten.
+        pieces: Shape (channels, samples) each, in order, -1 to 1.
+        channels: One or two.
+        rate: Hz.
+        form: Container and codec.
+        tags: By FFmpeg's names, as for `write`.
+    """
     # PyAV takes 0.1 s to load, and most commands write no sound.
     import av  # noqa: PLC0415
     from av.audio.frame import AudioFrame  # noqa: PLC0415
     from av.audio.stream import AudioStream  # noqa: PLC0415
 
-    layout = "mono" if len(sound) == 1 else "stereo"
+    layout = "mono" if channels == 1 else "stereo"
     with av.open(f"file:{path}", "w", format=form.container) as container:
         container.metadata.update(tags or {})
         encoder_rate = 48_000 if form.codec == "libopus" else rate
-        stream = container.add_stream(form.codec, rate=encoder_rate, options=dict(form.options))
-        if not isinstance(stream, AudioStream):
+        track = container.add_stream(form.codec, rate=encoder_rate, options=dict(form.options))
+        if not isinstance(track, AudioStream):
             raise TypeError(f"{form.codec} is no audio codec")
-        stream.codec_context.layout = layout
+        track.codec_context.layout = layout
         if form.sample_format:
-            stream.codec_context.format = form.sample_format
+            track.codec_context.format = form.sample_format
         if form.bit_rate:
-            stream.codec_context.bit_rate = form.bit_rate
-        for at in range(0, sound.shape[1], _CHUNK):
-            frame = AudioFrame.from_ndarray(
-                sound[:, at : at + _CHUNK].copy(), format="fltp", layout=layout
-            )
+            track.codec_context.bit_rate = form.bit_rate
+        at = 0
+        for piece in pieces:
+            frame = AudioFrame.from_ndarray(piece.copy(), format="fltp", layout=layout)
             frame.sample_rate = rate
             frame.pts = at
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+            at += piece.shape[1]
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))

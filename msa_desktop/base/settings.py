@@ -217,6 +217,25 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Writing"},
         ),
     ] = 1000
+    stems_model: Annotated[
+        str,
+        Field(
+            title="Model",
+            description="What takes tracks apart: htdemucs, or htdemucs-6s (guitar and piano too).",
+            json_schema_extra={"group": "Stems"},
+        ),
+    ] = "htdemucs"
+    stems_cache_gigabytes: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=10000,
+            title="Space for stems",
+            description="Gigabytes of stems that are kept; the longest unused go first. "
+            "A track of four minutes takes 0.34.",
+            json_schema_extra={"group": "Stems"},
+        ),
+    ] = 10
     tagger: Annotated[
         TaggerChoice,
         Field(

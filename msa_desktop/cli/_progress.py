@@ -21,6 +21,8 @@ from msa_desktop.base.events import (
     Notice,
     ReferenceProgress,
     ScanProgress,
+    StemsProgress,
+    StemsStep,
     TagProgress,
     TagWork,
 )
@@ -39,6 +41,12 @@ _STEPS = {
     ModelStep.DOWNLOAD: "Downloading",
     ModelStep.CHECK: "Checking",
     ModelStep.CONVERT: "Converting",
+}
+_STEMS = {
+    StemsStep.LOAD: "Loading the model",
+    StemsStep.MEASURE: "Listening",
+    StemsStep.SEPARATE: "Separating",
+    StemsStep.EXPORT: "Writing",
 }
 
 
@@ -93,6 +101,9 @@ class Teller:
                 self._tell(listening(event))
             elif isinstance(event, ModelProgress) and event.running:
                 self._tell(f"{_STEPS[event.step]} {event.model}{_share(event)}")
+            elif isinstance(event, StemsProgress) and event.running:
+                share = f": {event.done / event.total:.0%}" if event.total else ""
+                self._tell(f"{_STEMS[event.step]}{share}")
             elif isinstance(event, ReferenceProgress) and event.running:
                 self._tell(f"Listening: {event.done} of {event.total}")
             elif isinstance(event, TagProgress) and event.running:

@@ -9,6 +9,7 @@ import click
 
 from msa_desktop.cli._base import find_track, open_app, show, standard_options, track_document
 from msa_desktop.cli._hits import hit_json, hit_table
+from msa_desktop.cli._progress import telling
 from msa_desktop.services.text_search import Understood
 
 _MINUS = "\0"  # no argument can hold it
@@ -51,9 +52,10 @@ def command(
     seeds = [find_track(app, name) for name in like]
     others = [find_track(app, name) for name in unlike]
     text = " ".join(words).replace(_MINUS, "-")
-    found = app.text_search.search(
-        text, count, like=[one.id for one in seeds], unlike=[one.id for one in others]
-    )
+    with telling(app.events):  # of encoders that cannot be loaded
+        found = app.text_search.search(
+            text, count, like=[one.id for one in seeds], unlike=[one.id for one in others]
+        )
     lines = _explained(found.understood)
     if found.hits:
         lines += hit_table(found.hits, "sounds")

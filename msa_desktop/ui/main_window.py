@@ -195,6 +195,7 @@ class MainWindow(QMainWindow):
         self.tags.work.cancel()
         self.tag_service.close()
         self.models.close()
+        self.app.stop_reading()
         self.searches.close()
         self.background.close()
 

@@ -15,7 +15,7 @@ STATE_WORDS: dict[TrackState, str] = {
     TrackState.FAILED: "Failed",
 }
 
-_ENCODERS = {"musicnn": "MusiCNN", "clap": "CLAP", "ttmrpp": "TTMR++"}
+_ENCODERS = {"musicnn": "MusiCNN", "clap": "CLAP", "ttmrpp": "TTMR++", "minilm": "MiniLM"}
 
 
 def encoder(encoder_id: str) -> str:

@@ -16,7 +16,10 @@ from msa_desktop.llm import words
 from tests.support import Program
 from tests.support_llm import HOSTILE
 
-pytestmark = pytest.mark.xdist_group("language model")  # one at a time: it takes every core
+pytestmark = [
+    pytest.mark.xdist_group("language model"),  # one at a time: it takes every core
+    pytest.mark.timeout(1200),
+]
 
 
 def digests(folder: Path) -> dict[str, str]:

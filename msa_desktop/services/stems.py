@@ -1,0 +1,264 @@
+"""Taking tracks apart: voice, drums, bass and the rest; what kind of track that makes it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.events import EventBus, StemsProgress, StemsStep
+from msa_desktop.base.jobs import CancelToken, Throttle
+from msa_desktop.base.model import LabelScore, Reading, TrackId, display_path
+from msa_desktop.base.settings import Settings
+from msa_desktop.base.vocabulary import LabelKind, Vocabulary
+from msa_desktop.services import kind
+from msa_desktop.services.kind import KindOfTrack
+from msa_desktop.services.models import Models, ModelStatus
+from msa_desktop.stems import export, process
+from msa_desktop.stems.cache import Cache, StemSet
+from msa_desktop.stems.export import Format
+from msa_desktop.stems.process import Progress, Task
+from msa_desktop.weights import files
+from msa_desktop.weights.catalogue import Kind
+
+_VERSION = 1  # of what is made: stems of another one are made again
+_SPARE = 100_000_000  # bytes that stems leave free: more than `check_room` asks for
+
+
+@dataclass(frozen=True, slots=True)
+class Separated:
+    """A track, or a part of it, taken apart.
+
+    Attributes:
+        path: The track.
+        reading: What its file says of itself.
+        stems: Its parts.
+        begin: Where in the track they begin, in seconds.
+        whole: Whether they are of the whole track.
+        was_there: Whether they had been made before.
+    """
+
+    path: str
+    reading: Reading
+    stems: StemSet
+    begin: float
+    whole: bool
+    was_there: bool
+
+    @property
+    def kind(self) -> KindOfTrack:
+        """The kind of track, by its stems."""
+        return kind.from_stems(self.stems.record.levels)
+
+    @property
+    def name(self) -> str:
+        """What files of it are called: artist and title, or the file's name; and which part."""
+        tags = self.reading.tags
+        name = " - ".join(filter(None, (tags.artist, tags.title))) if tags.title else ""
+        name = name or display_path(Path(self.path).stem)
+        if self.whole:
+            return name
+        end = self.begin + self.stems.record.seconds
+        return f"{name}, {_clock(self.begin)} to {_clock(end)}"
+
+
+class Stems:
+    """Separates, keeps and exports stems.
+
+    Thread-safe. `separate` and `export` take their time and belong into a background thread; they
+    publish `StemsProgress`. One separation runs at a time, others wait.
+
+    Args:
+        models: The models that are installed.
+        folder: Where stems are kept.
+        settings: The settings in force.
+        events: Told of progress.
+        labels: What was heard in a track of the library.
+        vocabulary: The words for it.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        folder: Path,
+        settings: Callable[[], Settings],
+        events: EventBus,
+        labels: Callable[[TrackId], list[LabelScore]],
+        vocabulary: Vocabulary,
+    ) -> None:
+        self._models = models
+        self._cache = Cache(folder)
+        self._settings = settings
+        self._events = events
+        self._labels = labels
+        self._usual = vocabulary.usual()
+        self._instruments = frozenset(
+            label.name for label in vocabulary.labels if label.kind is LabelKind.INSTRUMENT
+        )
+
+    def separate(
+        self,
+        path: str,
+        begin: float = 0.0,
+        end: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Separated:
+        """Takes a track, or the seconds from `begin` to `end` of it, apart, unless it was before.
+
+        Raises:
+            UserError: There is no model, the file cannot be read, or there is no room.
+            Cancelled: The person ended it.
+        """
+        cancel = cancel or CancelToken()
+        if begin < 0 or (end is not None and end <= begin):
+            raise UserError("The part to be taken out must begin before it ends.")
+        model = self.model()
+        with self._telling(path) as tell:
+            reading = process.read(path, cancel)
+            key = _key(reading, model, begin, end)
+
+            def made(stems: StemSet, *, was_there: bool) -> Separated:
+                whole = not begin and end is None
+                return Separated(path, reading, stems, begin, whole, was_there)
+
+            if found := self._cache.find(key):
+                return made(found, was_there=True)
+            with self._cache.making(cancel) as folder:
+                if found := self._cache.find(key):  # somebody else was at it meanwhile
+                    return made(found, was_there=True)
+                task = Task(
+                    path,
+                    model.model.id,
+                    model.file,
+                    self._settings().device,
+                    folder,
+                    begin,
+                    end,
+                )
+                record = process.separate(task, cancel, tell, lambda size: self._room(folder, size))
+                stems = self._cache.keep(key, folder, record)
+            return made(stems, was_there=False)
+
+    def export(
+        self,
+        separated: Separated,
+        folder: Path,
+        names: Sequence[str] = (),
+        form: Format = Format.FLAC,
+        cancel: CancelToken | None = None,
+    ) -> tuple[Path, ...]:
+        """Writes stems as files of the person's own.
+
+        Args:
+            separated: What `separate` gave.
+            folder: Made where it is not there.
+            names: Those wanted, "instrumental" being all but the vocals; without any, every stem.
+            form: The format.
+            cancel: Looked at between pieces.
+
+        Returns:
+            The files, in the order of the names.
+
+        Raises:
+            UserError: There is no such stem, or the folder cannot be written to.
+            Cancelled: The person ended it.
+        """
+        record = separated.stems.record
+        wanted = tuple(dict.fromkeys(names)) or record.sources
+        if unknown := [name for name in wanted if name not in record.names]:
+            raise UserError(
+                f"There is no stem {', '.join(unknown)}. {record.model} gives: "
+                f"{', '.join(record.names)}."
+            )
+        total = record.seconds * len(wanted)
+        with self._telling(separated.path) as tell:
+            return export.export(
+                separated.stems,
+                wanted,
+                folder,
+                form,
+                name=separated.name,
+                tags=separated.reading.tags,
+                cancel=cancel or CancelToken(),
+                tell=lambda done: tell(Progress(StemsStep.EXPORT, done, total)),
+            )
+
+    def kind(self, track_id: TrackId) -> KindOfTrack:
+        """The kind of a track of the library, by its labels: less sure than by its stems.
+
+        Raises:
+            UserError: The track is not in the library or was not analysed.
+        """
+        heard = {label.label: label.score for label in self._labels(track_id)}
+        return kind.from_labels(heard, self._usual, self._instruments)
+
+    def model(self) -> ModelStatus:
+        """The model that the settings want.
+
+        Raises:
+            UserError: There is none that can be run.
+        """
+        wanted = self._settings().stems_model
+        self._models.path(wanted)  # says what is amiss
+        status = self._models.status(wanted)
+        if status.model.kind is not Kind.STEMS:
+            raise UserError(
+                f'{status.model.title} takes no music apart: set "stems_model" to another model.'
+            )
+        return status
+
+    def size(self) -> int:
+        """Bytes that stems take."""
+        return self._cache.size()
+
+    def clear(self) -> None:
+        """Removes all stems that are kept."""
+        self._cache.make_room(0)
+
+    def _room(self, folder: Path, needed: int) -> None:
+        """Lets former stems go for new ones.
+
+        Raises:
+            UserError: The disk has no room all the same.
+        """
+        there = self._cache.size() + shutil.disk_usage(folder).free - _SPARE
+        limit = self._settings().stems_cache_gigabytes * 10**9
+        self._cache.make_room(min(limit, there), needed)
+        files.check_room(folder, needed)
+
+    @contextmanager
+    def _telling(self, path: str) -> Iterator[Callable[[Progress], None]]:
+        last = Progress(StemsStep.LOAD)
+        throttle = Throttle()
+
+        def publish(*, running: bool = True) -> None:
+            self._events.publish(StemsProgress(path, last.step, last.done, last.total, running))
+
+        def tell(progress: Progress) -> None:
+            nonlocal last
+            new, last = progress.step is not last.step, progress
+            if throttle.is_due() or new:
+                publish()
+
+        publish()
+        try:
+            yield tell
+        finally:
+            publish(running=False)
+
+
+def _key(reading: Reading, model: ModelStatus, begin: float, end: float | None) -> str:
+    """What stems are kept under: the sound, not the file, which may be moved or tagged."""
+    digests = [file.sha256 for file in model.installed.files] if model.installed else []
+    facts = (_VERSION, reading.sound_id, reading.info.duration, model.model.id, digests, begin, end)
+    return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
+
+
+def _clock(seconds: float) -> str:
+    """A moment of a track as a file's name has it: 1m05s, 0m07.5s."""
+    minutes, rest = divmod(round(seconds, 2), 60)
+    return f"{minutes:.0f}m{rest:05.2f}".rstrip("0").rstrip(".") + "s"

@@ -1,0 +1,1 @@
+"""Taking a track apart into its parts: voice, drums, bass and the rest, with Demucs."""

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import Program, write_wav
+
+
+def test_what_is_measured_of_the_demo(program: Program, demo_library: Path) -> None:
+    files = sorted(path for path in demo_library.rglob("*") if path.suffix in {".mp3", ".flac"})
+    done = program("measure", *files, "--json")
+    assert done.code == 0, done.err
+    tracks = done.document["tracks"]
+    assert [one["path"] for one in tracks] == [str(path) for path in files]
+    for one in tracks:
+        assert -70 < one["loudness"] < 0
+        assert one["gain"] == pytest.approx(-18 - one["loudness"], abs=0.02)
+        assert len(one["key"]["chroma"]) == 12
+    assert sum(one["tempo"] is not None for one in tracks) > len(tracks) / 2
+    assert "LUFS" in program("measure", files[0]).out
+
+
+def test_what_cannot_be_measured_is_named(program: Program, tmp_path: Path) -> None:
+    silent = write_wav(tmp_path / "silent.wav", 3, level=0)
+    words = tmp_path / "words.mp3"
+    words.write_text("no sound at all")
+    tone = write_wav(tmp_path / "tone.wav", 5)
+    done = program("measure", silent, words, tmp_path / "gone.mp3", tone, "--json")
+    assert done.code == 1
+    failed = {one["path"]: one["reason"] for one in done.document["failed"]}
+    assert str(words) in failed
+    assert str(tmp_path / "gone.mp3") in failed
+    (heard,) = (one for one in done.document["tracks"] if one["path"] == str(tone))
+    assert heard["tempo"] is None
+    assert all(failed.values())

@@ -83,6 +83,8 @@ PROPOSED = (Field.GENRE, Field.MOOD, Field.BPM, Field.KEY, Field.GROUPING, Field
 FieldValues = Mapping[Field, tuple[str, ...]]
 """Values by tag. An empty tuple: the file has none, or in a change: it shall have none."""
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 
 def cleaned(field: Field, values: Iterable[str]) -> tuple[str, ...]:
     """Values as they may be written: no control characters, no blanks around, nothing twice.
@@ -125,5 +127,7 @@ def _parted(field: Field, values: Iterable[str]) -> list[str]:
 
 
 def _shown(values: Iterable[str]) -> tuple[str, ...]:
-    texts = (" ".join(NOT_FOR_SCREENS.sub(" ", value).split()) for value in values)
+    # A byte order mark is no text: formats in UTF-16 drop one that stands first.
+    plain = (NOT_FOR_SCREENS.sub(" ", value.replace(_BYTE_ORDER_MARK, "")) for value in values)
+    texts = (" ".join(value.split()) for value in plain)
     return tuple(dict.fromkeys(text for text in texts if text))

@@ -69,3 +69,9 @@ def test_examples_are_valid() -> None:
         for example in facts.example.replace(",", " or").split(" or "):
             if example:
                 assert cleaned(field, [example])
+
+
+def test_a_byte_order_mark_is_no_text() -> None:
+    assert cleaned(Field.TITLE, ["\ufeff"]) == ()
+    assert cleaned(Field.TITLE, ["\ufeffRiders on the Storm"]) == ("Riders on the Storm",)
+    assert same(Field.TITLE, ["\ufeffRiders"], ["Riders"])

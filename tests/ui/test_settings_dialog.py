@@ -71,6 +71,7 @@ def test_every_setting_is_there_with_its_words_on_its_groups_page(dialog: Settin
         "Analysis",
         "Tags",
         "Writing",
+        "Stems",
         "Language model",
         "Program",
     ]

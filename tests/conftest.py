@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from msa_desktop.base.model import FloatArray
 from msa_desktop.services.demo import make_demo
 from tests.support import Program
+
+# The same examples in every run, so that a change fails by its own doing alone; new ones are looked
+# for with pytest --hypothesis-profile explore.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -13,20 +13,14 @@ Transformers", 2020.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from msa_desktop.base.model import FloatArray
 from msa_desktop.base.settings import Device
-from msa_desktop.encoders._torch import extra, fit, in_batches, read_tensors, torch_device
+from msa_desktop.encoders._torch import extra, fit, read_tensors, torch_device
 
 if TYPE_CHECKING:
-    import torch
-
-    from msa_desktop.encoders._roberta import Roberta, Words
+    from msa_desktop.encoders._roberta import Reader
 
 ID = "minilm"
 VERSION = "1"  # counts up when the same sentence would give another vector
@@ -37,38 +31,16 @@ TOKENIZER = "all-minilm-l6-v2"
 
 _WEIGHTS = "model.safetensors"
 _LONGEST = 256  # tokens; the authors' setting
-_BATCH = 32
 # Of no use here: what sums a text up in another way, and a table of 0, 1, 2...
 _LEFT_OUT = ("pooler.", "embeddings.position_ids")
 
 
-class MiniLm:
-    """Reads sentences.
-
-    Args:
-        net: With its weights.
-        words: Cuts sentences into tokens.
-        device: Where it is to run.
-    """
-
-    def __init__(self, net: Roberta, words: Words, device: torch.device) -> None:
-        self._net = net.to(device)
-        self._words = words
-        self._device = device
-
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        """See `encoders._base.TextEncoder`."""
-        places = in_batches(self._net.mean, self._words.tokens(texts), self._device, _BATCH)
-        unit: FloatArray = places / np.linalg.norm(places, axis=1, keepdims=True)
-        return unit
-
-
-def create_text(folder: Path, tokenizer: Path, device: Device) -> MiniLm:
+def create_text(folder: Path, tokenizer: Path, device: Device) -> Reader:
     """See `encoders._base.EncoderModule`."""
     with extra("text", "all-MiniLM-L6-v2"):
         import torch  # noqa: PLC0415 - start-up cost
 
-        from msa_desktop.encoders._roberta import MINILM, Roberta, Words  # noqa: PLC0415
+        from msa_desktop.encoders._roberta import MINILM, Reader, Roberta, Words  # noqa: PLC0415
 
         where = torch_device(device)
         words = Words(tokenizer, _LONGEST, MINILM)
@@ -78,4 +50,4 @@ def create_text(folder: Path, tokenizer: Path, device: Device) -> MiniLm:
         tensors = read_tensors(path)
         used = {name: one for name, one in tensors.items() if not name.startswith(_LEFT_OUT)}
         fit(net, used, path)
-    return MiniLm(net, words, where)
+    return Reader(net.to(where).mean, words, where)

@@ -10,7 +10,7 @@ Understanding", 2018; Liu et al., "RoBERTa: A Robustly Optimized BERT Pretrainin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.model import display_path
+from msa_desktop.base.model import FloatArray, display_path
 from msa_desktop.base.text import printable
+from msa_desktop.encoders._torch import in_batches
 
 UNITS = 768  # of RoBERTa base
 
 _FILE = "tokenizer.json"
+_BATCH = 32  # texts at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,38 @@ class Words:
             [text.encode(errors="replace").decode() for text in texts]  # no lone surrogates
         )
         return np.array([one.ids for one in cut], np.int64)
+
+
+class Reader:
+    """Reads texts with a network.
+
+    Args:
+        run: From tokens, on `device`, to where texts lie, shape (n, units).
+        words: Cuts texts into tokens.
+        device: Where `run` works.
+    """
+
+    def __init__(self, run: Callable[[Tensor], Tensor], words: Words, device: torch.device) -> None:
+        self._run = run
+        self._words = words
+        self._device = device
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        """See `encoders._base.TextEncoder`."""
+        places = self.place(self._words.tokens(texts))
+        unit: FloatArray = places / np.linalg.norm(places, axis=1, keepdims=True)
+        return unit
+
+    def place(self, ids: NDArray[np.int64]) -> FloatArray:
+        """Where texts lie.
+
+        Args:
+            ids: Shape (n, length), from `Words`.
+
+        Returns:
+            Shape (n, units), not normalised.
+        """
+        return in_batches(self._run, ids, self._device, _BATCH)
 
 
 class Roberta(nn.Module):

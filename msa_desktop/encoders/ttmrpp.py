@@ -18,12 +18,11 @@ Where that code divides by zero this does not: a track shorter than a window com
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Embedding, FloatArray, WindowSpec, display_path
@@ -33,8 +32,8 @@ from msa_desktop.encoders._torch import extra, fit, in_batches, read_tensors, to
 if TYPE_CHECKING:
     import torch
 
-    from msa_desktop.encoders._roberta import Words
-    from msa_desktop.encoders._ttmr_net import AudioTower, TextTower
+    from msa_desktop.encoders._roberta import Reader
+    from msa_desktop.encoders._ttmr_net import AudioTower
 
 _REVISION = 1  # counts up when the same windows would give another vector
 
@@ -65,7 +64,7 @@ _LENGTHS = range(3, 513)  # tokens that RoBERTa can read: begin, something, end
 _FRONT_END = {"sr": 22_050, "n_fft": 1024, "hop_size": 0.01, "n_mels": 128, "duration": 10}
 
 _LOUDEST = 32_767.0  # of 16 bits
-_BATCH = 32  # windows or texts
+_BATCH = 32  # windows
 
 
 class TtmrppEncoder:
@@ -99,38 +98,6 @@ class TtmrppEncoder:
         from msa_desktop.encoders._ttmr_net import log_mel  # noqa: PLC0415
 
         return in_batches(self._tower, log_mel(windows), self._device, self._most)
-
-
-class TtmrppTextEncoder:
-    """The half that reads.
-
-    Args:
-        tower: With its weights.
-        words: Cuts texts into tokens.
-        device: Where it is to run.
-    """
-
-    def __init__(self, tower: TextTower, words: Words, device: torch.device) -> None:
-        self._tower = tower.to(device)
-        self._words = words
-        self._device = device
-
-    def embed(self, texts: Sequence[str]) -> FloatArray:
-        """See `encoders._base.TextEncoder`."""
-        places = self.place(self._words.tokens(texts))
-        unit: FloatArray = places / np.linalg.norm(places, axis=1, keepdims=True)
-        return unit
-
-    def place(self, ids: NDArray[np.int64]) -> FloatArray:
-        """Where texts lie.
-
-        Args:
-            ids: Shape (n, length), from `_roberta.Words`.
-
-        Returns:
-            Shape (n, 128), not normalised.
-        """
-        return in_batches(self._tower, ids, self._device, _BATCH)
 
 
 def scaled(sound: FloatArray) -> FloatArray:
@@ -169,20 +136,20 @@ def create(folder: Path, device: Device) -> TtmrppEncoder:
     return TtmrppEncoder(tower, where)
 
 
-def create_text(folder: Path, tokenizer: Path, device: Device) -> TtmrppTextEncoder:
+def create_text(folder: Path, tokenizer: Path, device: Device) -> Reader:
     """See `encoders._base.EncoderModule`."""
     with extra("ttmr", "TTMR++"):
         import torch  # noqa: PLC0415 - start-up cost
 
         from msa_desktop.encoders import _ttmr_net as net  # noqa: PLC0415
-        from msa_desktop.encoders._roberta import Words  # noqa: PLC0415
+        from msa_desktop.encoders._roberta import Reader, Words  # noqa: PLC0415
 
         where = torch_device(device)
         words = Words(tokenizer, _setting(folder, "max_length", _LENGTHS))
         with torch.device("meta"):
             tower = net.TextTower()
         fit(tower, _tensors(folder, but=_SOUND), folder / _WEIGHTS)
-    return TtmrppTextEncoder(tower, words, where)
+    return Reader(tower.to(where), words, where)
 
 
 def _tensors(folder: Path, *, but: tuple[str, ...]) -> dict[str, torch.Tensor]:

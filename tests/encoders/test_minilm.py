@@ -11,6 +11,7 @@ import pytest
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.settings import Device
 from msa_desktop.encoders import _minilm
+from msa_desktop.encoders._base import TextEncoder
 
 DATA = Path(__file__).parent.parent / "data" / "minilm"
 STORED = dict(np.load(DATA / "sentences.npz"))
@@ -20,7 +21,7 @@ SMALL = '{"version": "1.0", "model": {"type": "WordLevel", "vocab": {"a": 0}, "u
 
 
 @pytest.fixture(scope="module")
-def reader(sentence_model: Path) -> _minilm.MiniLm:
+def reader(sentence_model: Path) -> TextEncoder:
     return _minilm.create_text(sentence_model, sentence_model, Device.CPU)
 
 
@@ -29,7 +30,7 @@ def copied(sentence_model: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(sentence_model, tmp_path / "model"))
 
 
-def test_the_stored_answers(reader: _minilm.MiniLm) -> None:
+def test_the_stored_answers(reader: TextEncoder) -> None:
     together = reader.embed(TEXTS)
     assert together.shape == (len(TEXTS), _minilm.DIMENSION)
     assert np.abs(together - STORED["vectors"]).max() < NEAR
@@ -40,7 +41,7 @@ def test_the_stored_answers(reader: _minilm.MiniLm) -> None:
 @pytest.mark.parametrize(
     "odd", ["x" * 100_000, "dark " * 20_000, "\0\udce9", "[PAD] [PAD]", "夜" * 9]
 )
-def test_any_text_can_be_read(reader: _minilm.MiniLm, odd: str) -> None:
+def test_any_text_can_be_read(reader: TextEncoder, odd: str) -> None:
     (vector,) = reader.embed([odd])
     assert abs(float(np.linalg.norm(vector)) - 1) < 1e-5
 

@@ -27,6 +27,8 @@ from tests.encoders import recipe
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from msa_desktop.encoders._roberta import Reader
+
 pytestmark = [
     pytest.mark.skipif(
         not all(map(importlib.util.find_spec, ("torch", "safetensors", "tokenizers"))),
@@ -327,19 +329,18 @@ def tokenizer(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ttmrpp.TtmrppTextEncoder]:
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """The half for words, of its true size, from a file without the weights for sound."""
     folder = save(tmp_path_factory.mktemp("ttmr_text"), filled(keys(768), "text_"))
     yield ttmrpp.create_text(folder, tokenizer(folder), Device.CPU)
     (folder / "model.safetensors").unlink()
 
 
-def test_words_as_the_authors_read_them(
-    reader: ttmrpp.TtmrppTextEncoder, mel_text: Mapping[str, FloatArray]
-) -> None:
+def test_words_as_the_authors_read_them(reader: Reader, mel_text: Mapping[str, FloatArray]) -> None:
     ids = mel_text["input_ids"].astype(np.int64)
     first: list[Any] = []
-    hook = reader._tower.text_encoder.register_forward_hook(
+    tower: Any = reader._run
+    hook = tower.text_encoder.register_forward_hook(
         lambda _module, _given, answer: first.append(answer.numpy())
     )
     places = reader.place(ids)
@@ -351,7 +352,7 @@ def test_words_as_the_authors_read_them(
 
 
 def test_texts_become_unit_vectors_that_do_not_heed_each_other(
-    reader: ttmrpp.TtmrppTextEncoder, mel_text: Mapping[str, FloatArray]
+    reader: Reader, mel_text: Mapping[str, FloatArray]
 ) -> None:
     texts = ["word462 word8 word1359", "word100 word200 word300 word400 word500", "word45"]
     together = reader.embed(texts)
@@ -363,7 +364,7 @@ def test_texts_become_unit_vectors_that_do_not_heed_each_other(
 
 
 def test_any_text_can_be_read_and_is_cut_where_the_settings_say(
-    reader: ttmrpp.TtmrppTextEncoder,
+    reader: Reader,
 ) -> None:
     words = [f"word{number}" for number in range(10, 900)]
     cut, whole, odd, empty = reader.embed(

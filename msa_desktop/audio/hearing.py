@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from msa_desktop.audio import decode, rhythm
 from msa_desktop.audio import key as keys
-from msa_desktop.audio.key import Key
-from msa_desktop.audio.rhythm import Tempo
 from msa_desktop.audio.source import Source
 from msa_desktop.base.model import WindowSpec
+from msa_desktop.base.music import Key, Tempo
 
 _SECONDS = 18.0
 _COUNT = 5

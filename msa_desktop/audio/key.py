@@ -7,17 +7,11 @@ processes only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from msa_desktop.audio.rhythm import RATE
 from msa_desktop.base.model import FloatArray
-
-_MAJOR = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_MINOR = ("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
-NAMES = _MAJOR + _MINOR
-"""The keys, as ID3 writes them."""
+from msa_desktop.base.music import KEYS, Key
 
 _FRAME = 8192
 _LOWEST, _HIGHEST = 55, 2_100  # Hz
@@ -40,23 +34,6 @@ _WEIGHTS = np.array(
     ]
 )
 _BIAS = np.array([-0.07, 0.07])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Key:
-    """A key, and what it was told from.
-
-    Attributes:
-        name: As ID3 writes it, such as "F#m" or "Eb".
-        camelot: Its place on the wheel that DJs mix by, such as "11A".
-        confidence: The probability that it is right, 0 to 1.
-        chroma: How strong the notes C to B are, shape (12,); their sum is 1.
-    """
-
-    name: str
-    camelot: str
-    confidence: float
-    chroma: FloatArray
 
 
 def key(windows: FloatArray) -> Key | None:
@@ -83,16 +60,7 @@ def key(windows: FloatArray) -> Key | None:
     if odds[best] < _LEAST_SURE:
         return None
     total = np.sum(registers, axis=0)
-    chroma = (total / total.sum()).astype(np.float32)
-    return Key(NAMES[best], camelot(NAMES[best]), float(odds[best]), chroma)
-
-
-def camelot(name: str) -> str:
-    """A key's place on the Camelot wheel: 8B is C, 8A is Am, 9B is G."""
-    number = NAMES.index(name)
-    minor = number >= 12
-    tonic = number % 12 + 3 * minor  # of the major key with the same notes
-    return f"{(7 * tonic + 7) % 12 + 1}{'A' if minor else 'B'}"
+    return Key(KEYS[best], float(odds[best]), tuple((total / total.sum()).tolist()))
 
 
 def _notes(windows: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -121,7 +89,7 @@ def _tuning(pitch: FloatArray, strength: FloatArray) -> float:
 
 
 def _odds(registers: FloatArray) -> FloatArray:
-    """Probability of each of `NAMES` from notes' strengths, shape (2, 12)."""
+    """Probability of each of `KEYS` from notes' strengths, shape (2, 12)."""
     share = registers / (registers.sum(axis=1, keepdims=True) + 1e-9)
     told = np.sqrt(12 * share)
     told -= told.mean(axis=1, keepdims=True)

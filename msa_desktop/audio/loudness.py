@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -22,41 +21,10 @@ from numpy.typing import NDArray
 from msa_desktop.audio.source import Source, broken
 from msa_desktop.base.errors import AudioError
 from msa_desktop.base.jobs import CancelToken
-
-REFERENCE = -18.0
-"""LUFS that ReplayGain 2 brings every track to."""
+from msa_desktop.base.music import Loudness
 
 _SILENT = 0.001  # -60 dB: what is below at either end is silence
 _GATE = -70.0  # LUFS; what the meter says where nothing was loud enough to be measured
-
-
-@dataclass(frozen=True, slots=True)
-class Loudness:
-    """What was measured of one track.
-
-    Attributes:
-        integrated: LUFS, as in EBU R128; None for a track that is silent, or shorter than the
-            0.4 s that the measure needs.
-        peak: The highest sample, where 1 is full scale; lossy formats go beyond. Peaks between
-            samples are not looked for: they cost more than all the rest.
-        silence_start: Seconds before the first sample of -60 dB or more; of a silent track, all.
-        silence_end: Seconds after the last one.
-    """
-
-    integrated: float | None
-    peak: float
-    silence_start: float
-    silence_end: float
-
-    @property
-    def gain(self) -> float | None:
-        """ReplayGain 2's track gain, dB."""
-        return None if self.integrated is None else REFERENCE - self.integrated
-
-    @property
-    def peak_db(self) -> float:
-        """The peak in dBFS; minus infinity for digital silence."""
-        return 20 * math.log10(self.peak) if self.peak else -math.inf
 
 
 def measure(path: str, cancel: CancelToken | None = None) -> Loudness:

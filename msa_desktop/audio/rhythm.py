@@ -8,12 +8,11 @@ Loaded by worker processes only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from msa_desktop.audio import _rhythm_weights as learned
 from msa_desktop.base.model import FloatArray
+from msa_desktop.base.music import Tempo
 
 RATE = 22_050
 """Hz, of all samples here."""
@@ -32,22 +31,6 @@ _SAME = 0.04  # tempi that are no further apart are one
 _LEAST_SURE = 0.3  # a tempo that is wrong more often than that is none
 _LEAST_SECONDS = 4.0
 _TELL = 0.05  # alternatives that are less likely are not told
-
-
-@dataclass(frozen=True, slots=True)
-class Tempo:
-    """A tempo, and what else it might be.
-
-    Attributes:
-        bpm: Beats a minute.
-        confidence: The probability that it is right within 4 %, 0 to 1.
-        alternatives: Other tempi and their probabilities, likeliest first; most often the double
-            or the half, where a listener could tap either.
-    """
-
-    bpm: float
-    confidence: float
-    alternatives: tuple[tuple[float, float], ...]
 
 
 def tempo(windows: FloatArray) -> Tempo | None:

@@ -11,6 +11,7 @@ from typing import NewType
 import numpy as np
 from numpy.typing import NDArray
 
+from msa_desktop.base.music import Measures
 from msa_desktop.base.text import printable
 
 TrackId = NewType("TrackId", int)
@@ -93,6 +94,7 @@ class Track:
     added_at: float
     reason: str = ""
     offline: bool = False
+    measures: Measures = field(default_factory=Measures)
 
     @property
     def title(self) -> str:

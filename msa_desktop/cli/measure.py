@@ -67,7 +67,7 @@ def _measured(path: str) -> dict[str, Any]:
             "name": key.name,
             "camelot": key.camelot,
             "confidence": round(key.confidence, 3),
-            "chroma": [round(float(one), 4) for one in key.chroma],
+            "chroma": [round(one, 4) for one in key.chroma],
         },
         "loudness": level.integrated and round(level.integrated, 2),
         "gain": level.gain and round(level.gain, 2),

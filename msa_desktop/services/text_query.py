@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from msa_desktop.base.errors import UserError
+from msa_desktop.base.music import key_named
 from msa_desktop.base.text import fold
 from msa_desktop.services.lexicon import Concept, Lexicon, decade
 from msa_desktop.store.text import words
@@ -32,12 +33,6 @@ _FILLERS = frozenset({
     "want", "which", "with",
 })  # fmt: skip
 _MOST_TERMS = 32
-_KEY = re.compile(
-    r"(?P<note>[a-g])\s*(?P<sign>#|b|\u266f|\u266d|sharp|flat)?"
-    r"\s*(?P<mode>m|min|minor|maj|major)?",
-    re.I,
-)
-_PITCHES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|\u2013|\.\.)\s*(?P<high>\d+(?:\.\d+)?)?")
 _BOUND = re.compile(r"(?P<sign>[<>]=?)?\s*(?P<number>\d+(?:\.\d+)?)")
 
@@ -58,14 +53,12 @@ _EXAMPLES = {
     Operator.GENRE: "genre:techno",
     Operator.MOOD: "mood:calm",
     Operator.BPM: "bpm:120, bpm:120-128 or bpm:>120",
-    Operator.KEY: 'key:F#m, key:Bb or key:"A minor"',
+    Operator.KEY: 'key:F#m, key:8A or key:"A minor"',
     Operator.YEAR: "year:1994, year:1990-1999, year:90s or year:<1970",
     Operator.ARTIST: 'artist:bach or artist:"nina simone"',
     Operator.ALBUM: 'album:abraxas or album:"kind of blue"',
 }
 
-PitchClass = tuple[int, bool]
-"""A key: semitones above C, and whether it is minor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ class Condition:
         typed: As the person wrote it.
         text: What follows the name.
         span: For numbers: the lowest and the highest.
-        key: For `Operator.KEY`.
+        key: For `Operator.KEY`: one of `base.music.KEYS`.
         negated: Whether tracks that fulfil it are left out instead.
     """
 
@@ -103,7 +96,7 @@ class Condition:
     typed: str
     text: str
     span: tuple[float, float] = (0.0, 0.0)
-    key: PitchClass = (0, False)
+    key: str = ""
     negated: bool = False
 
 
@@ -211,14 +204,14 @@ def _term(folded: Phrase, concept: Concept | None, negated: str, lexicon: Lexico
 
 
 def _condition(operator: Operator, typed: str, text: str, negated: bool) -> Condition:
-    span, key = (0.0, 0.0), (0, False)
+    span, key = (0.0, 0.0), ""
     valid = bool(words(text))
     if operator in (Operator.BPM, Operator.YEAR):
         found = _span(text, operator)
         valid, span = found is not None, found or span
     elif operator is Operator.KEY:
-        pitch = pitch_class(text)
-        valid, key = pitch is not None, pitch or key
+        key = key_named(text) or ""
+        valid = bool(key)
     if not valid:
         said = f'"{typed}" cannot be read' if text else f'"{typed}" says nothing'
         raise UserError(f"{said}: write it like {_EXAMPLES[operator]}.")
@@ -246,16 +239,3 @@ def _span(text: str, operator: Operator) -> tuple[float, float] | None:
         ">": (number + 0.001, math.inf),
         ">=": (number, math.inf),
     }[found["sign"] or ""]
-
-
-def pitch_class(text: str) -> PitchClass | None:
-    """The key that "F#m", "Gb minor" or "c# min" mean; None for other text."""
-    found = _KEY.fullmatch(text.strip())
-    if not found:
-        return None
-    sign = (found["sign"] or "").lower()
-    shift = 1 if sign in ("#", "\u266f", "sharp") else -1 if sign else 0
-    # "M" is major, as in jazz; everything else may be written either way.
-    mode = found["mode"] or ""
-    minor = mode == "m" or mode.lower() in ("min", "minor")
-    return (_PITCHES[found["note"].lower()] + shift) % 12, minor

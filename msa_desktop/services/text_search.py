@@ -31,7 +31,7 @@ from msa_desktop.services.fusion import sample
 from msa_desktop.services.label_scores import Heard, LabelScores
 from msa_desktop.services.lexicon import Concept, Lexicon
 from msa_desktop.services.summaries import Summaries
-from msa_desktop.services.text_query import Condition, Operator, Term, parse, pitch_class
+from msa_desktop.services.text_query import Condition, Operator, Term, parse
 from msa_desktop.services.witnesses import Witness, audible, nobody, testimony
 from msa_desktop.store.db import Database
 from msa_desktop.store.label_rows import LabelRows
@@ -319,8 +319,7 @@ class TextSearch:
         if condition.operator in (Operator.GENRE, Operator.MOOD):
             return self._said_or_heard(Said(condition.operator.value), text, heard)
         if condition.operator is Operator.KEY:
-            meant = (one for one in rows.key_spellings() if pitch_class(one) == condition.key)
-            return rows.by_key(meant)
+            return rows.by_key(condition.key)
         if condition.operator in (Operator.BPM, Operator.YEAR):
             by_number = rows.by_bpm if condition.operator is Operator.BPM else rows.by_year
             return by_number(*condition.span)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msa_desktop.base.errors import UserError
+from msa_desktop.base.music import bpm_of, camelot_place, key_named
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -266,8 +267,83 @@ def _schema_3(db: sqlite_utils.Database) -> None:
         db.execute(statement)
 
 
+_SCHEMA_4 = (
+    # One row a track that was measured, also where there was nothing to be told: it is not
+    # measured again until the measuring itself (`version`) is another.
+    """
+    CREATE TABLE measures (
+        track_id INTEGER PRIMARY KEY REFERENCES tracks (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        tempo REAL,                         -- beats a minute; NULL: no beat
+        tempo_confidence REAL,
+        other_tempi TEXT NOT NULL,          -- JSON: [[tempo, confidence], ...]
+        musical_key TEXT,                   -- NULL: none
+        key_confidence REAL,
+        loudness REAL,                      -- LUFS
+        peak REAL,                          -- 1: full scale; NULL: the sound was not measured
+        silence_start REAL,                 -- seconds
+        silence_end REAL
+    ) STRICT
+    """,
+    # What a list is sorted and filtered by: what the file says, else what was measured.
+    "ALTER TABLE tracks ADD COLUMN bpm_order REAL",
+    "ALTER TABLE tracks ADD COLUMN key_order INTEGER",  # base.music.camelot_place
+    "DROP INDEX tracks_by_bpm",
+    "DROP INDEX tracks_by_key",
+    "CREATE INDEX tracks_by_bpm ON tracks (bpm_order, artist_key, album_key, track_number)",
+    "CREATE INDEX tracks_by_key ON tracks (key_order, bpm_order, artist_key)",
+    # What was heard in the stems of the tracks that a person had taken apart.
+    """
+    CREATE TABLE stems (
+        track_id INTEGER NOT NULL REFERENCES tracks (id) ON DELETE CASCADE,
+        stem TEXT NOT NULL,                 -- "vocals", ...; "instrumental": all but the vocals
+        level REAL NOT NULL,                -- mean RMS, 1: full scale
+        PRIMARY KEY (track_id, stem)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE stem_vectors (
+        track_id INTEGER NOT NULL,
+        stem TEXT NOT NULL,
+        encoder TEXT NOT NULL,
+        version TEXT NOT NULL,
+        vector BLOB NOT NULL,               -- as in vectors
+        PRIMARY KEY (track_id, stem, encoder),
+        FOREIGN KEY (track_id, stem) REFERENCES stems (track_id, stem) ON DELETE CASCADE
+    ) STRICT
+    """,
+    """
+    CREATE TABLE stem_labels (
+        track_id INTEGER NOT NULL,
+        stem TEXT NOT NULL,
+        source TEXT NOT NULL,
+        scores BLOB NOT NULL,               -- as in labels
+        PRIMARY KEY (track_id, stem, source),
+        FOREIGN KEY (track_id, stem) REFERENCES stems (track_id, stem) ON DELETE CASCADE
+    ) STRICT
+    """,
+)
+
+
+def _schema_4(db: sqlite_utils.Database) -> None:
+    for statement in _SCHEMA_4:
+        db.execute(statement)
+    tagged = db.execute("SELECT id, bpm, musical_key FROM tracks WHERE bpm || musical_key <> ''")
+    for track_id, bpm, key in tagged.fetchall():
+        db.execute(
+            "UPDATE tracks SET bpm_order = ?, key_order = ? WHERE id = ?",
+            (*tag_order(bpm, key), track_id),
+        )
+
+
+def tag_order(bpm: str, key: str) -> tuple[float | None, int | None]:
+    """What tracks are sorted by whose files tell a tempo or a key; None where they tell none."""
+    name = key_named(key)
+    return bpm_of(bpm), None if name is None else camelot_place(name)
+
+
 Migration = Callable[["sqlite_utils.Database"], None]
-MIGRATIONS: tuple[Migration, ...] = (_schema_1, _schema_2, _schema_3)
+MIGRATIONS: tuple[Migration, ...] = (_schema_1, _schema_2, _schema_3, _schema_4)
 NEWEST = len(MIGRATIONS)
 
 

@@ -26,6 +26,8 @@ class SortKey(StrEnum):
     GENRE = "genre"
     YEAR = "year"
     DURATION = "duration"
+    BPM = "bpm"  # as tagged, or else measured; so is the key
+    KEY = "key"  # around the Camelot wheel
     ADDED = "added"
     STATE = "state"
     PATH = "path"
@@ -58,6 +60,8 @@ _COLUMNS: dict[SortKey, tuple[str, ...]] = {
     SortKey.GENRE: ("genre_key", "artist_key", "album_key", "track_number"),
     SortKey.YEAR: ("year", "artist_key", "album_key", "track_number"),
     SortKey.DURATION: ("duration",),
+    SortKey.BPM: ("bpm_order", "artist_key", "album_key", "track_number"),
+    SortKey.KEY: ("key_order", "bpm_order", "artist_key"),
     SortKey.ADDED: ("added_at",),
     SortKey.STATE: ("state", "artist_key"),
     SortKey.PATH: ("folders.sort_key", "folders.id", "name_key"),

@@ -9,6 +9,7 @@ import os
 import sqlite3
 
 from msa_desktop.base.model import FileStamp, TrackId, TrackState
+from msa_desktop.store.measures import copy_measures
 from msa_desktop.store.schema import STATE_CODES, STATES
 from msa_desktop.store.writes import find_by_sound, move_track, next_generation
 
@@ -50,6 +51,7 @@ def copy_analysis(conn: sqlite3.Connection, source: int, target: int) -> None:
             f" SELECT ?, {columns} FROM {table} WHERE track_id = ?",
             (target, source),
         )
+    copy_measures(conn, source, target)
     conn.execute(
         "UPDATE tracks SET state = ?, reason = '' WHERE id = ?",
         (STATE_CODES[TrackState.ANALYSED], target),

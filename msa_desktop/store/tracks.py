@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msa_desktop.base.model import AudioInfo, FloatArray, Root, Tags, Track, TrackId, TrackState
+from msa_desktop.base.music import Key, Loudness, Measures, Tempo
 from msa_desktop.store import query as sql
 from msa_desktop.store.db import Database, read_integers
 from msa_desktop.store.query import Scope, SortKey, TrackQuery
@@ -39,8 +40,11 @@ _TRACK_SQL = """
     SELECT tracks.id, folders.path, name, root_id, state, size, mtime_ns, added_at, reason, online,
         title, artist, album, album_artist, genre, year, track_number,
         codec, duration, sample_rate, channels, bit_rate,
-        mood, bpm, musical_key, grouping, summary
+        mood, bpm, tracks.musical_key, grouping, summary,
+        tempo, tempo_confidence, other_tempi, measures.musical_key, key_confidence,
+        loudness, peak, silence_start, silence_end
     FROM tracks JOIN folders ON folders.id = folder_id JOIN roots ON roots.id = root_id
+    LEFT JOIN measures ON measures.track_id = tracks.id
 """
 
 
@@ -273,6 +277,15 @@ class TrackReader:
             version,
         )
 
+    def unmeasured(self, version: int) -> NDArray[np.int64]:
+        """Analysed tracks that this version of the measuring has not measured."""
+        return self._ids(
+            "SELECT id FROM tracks WHERE state = ? AND id NOT IN"
+            " (SELECT track_id FROM measures WHERE version = ?)",
+            STATE_CODES[TrackState.ANALYSED],
+            version,
+        )
+
     def incompletely_read(self) -> list[tuple[TrackId, str]]:
         """Ids and paths of the tracks whose tags an older program read, as far as it knew them."""
         ids = self._ids(
@@ -303,6 +316,7 @@ def _track(row: Sequence[Any]) -> Track:
         title, artist, album, album_artist, genre, year, track_number,
         codec, duration, sample_rate, channels, bit_rate,
         mood, bpm, musical_key, grouping, summary,
+        *measured,
     ) = row  # fmt: skip
     return Track(
         id=track_id,
@@ -331,6 +345,27 @@ def _track(row: Sequence[Any]) -> Track:
         added_at=added_at,
         reason=reason,
         offline=not online,
+        measures=_measures(*measured),
+    )
+
+
+def _measures(
+    tempo: float | None,
+    tempo_confidence: float,
+    other_tempi: str,
+    key: str | None,
+    key_confidence: float,
+    loudness: float | None,
+    peak: float | None,
+    silence_start: float,
+    silence_end: float,
+) -> Measures:
+    """What was measured; a row's columns, all None for a track that was not measured."""
+    others = () if tempo is None else tuple((bpm, sure) for bpm, sure in json.loads(other_tempi))
+    return Measures(
+        None if tempo is None else Tempo(tempo, tempo_confidence, others),
+        None if key is None else Key(key, key_confidence),
+        None if peak is None else Loudness(loudness, peak, silence_start, silence_end),
     )
 
 

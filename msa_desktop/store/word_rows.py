@@ -14,6 +14,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from msa_desktop.base.music import camelot_place
 from msa_desktop.store.db import Database, read_integers
 from msa_desktop.store.query import MATCHING_IDS_SQL
 from msa_desktop.store.schema import IN_JSON
@@ -122,25 +123,12 @@ class WordRows:
         return self._ids("SELECT id FROM tracks WHERE year > 0")
 
     def by_bpm(self, low: float, high: float) -> Ids:
-        """Tracks tagged with a tempo from `low` to `high`, in beats a minute."""
-        return self._ids(
-            "SELECT id FROM tracks WHERE bpm <> '' AND CAST(bpm AS REAL) BETWEEN ? AND ?", low, high
-        )
+        """Tracks of a tempo from `low` to `high`, in beats a minute, as tagged or else measured."""
+        return self._ids("SELECT id FROM tracks WHERE bpm_order BETWEEN ? AND ?", low, high)
 
-    def key_spellings(self) -> list[str]:
-        """The different musical keys that files are tagged with, as they spell them."""
-        rows = self._db.connection().execute(
-            "SELECT DISTINCT musical_key FROM tracks WHERE musical_key <> ''"
-        )
-        return [row[0] for row in rows]
-
-    def by_key(self, spellings: Iterable[str]) -> Ids:
-        """Tracks tagged with one of these keys, spelt just so."""
-        found = [
-            self._ids("SELECT id FROM tracks WHERE musical_key <> '' AND musical_key = ?", spelling)
-            for spelling in spellings
-        ]
-        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    def by_key(self, name: str) -> Ids:
+        """Tracks in one of `base.music.KEYS`, as tagged or else measured."""
+        return self._ids("SELECT id FROM tracks WHERE key_order = ?", camelot_place(name))
 
     def change(self) -> int:
         """A number that another commit of anybody's changes; comparable within one thread."""

@@ -31,6 +31,7 @@ from msa_desktop.base.model import (
     TrackState,
     display_path,
 )
+from msa_desktop.store import measures
 from msa_desktop.store.schema import IN_JSON, SEPARATOR, STATE_CODES
 from msa_desktop.store.text import clean, indexed_words, sort_key, words
 
@@ -204,6 +205,7 @@ def store_reading(conn: sqlite3.Connection, track_id: int, reading: Reading) -> 
     if not reading.begun_at <= retagged_at <= time.time():  # the clock may have been set back
         values |= _tag_columns(reading.tags, os.fsdecode(name))
     _set(conn, track_id, values)
+    measures.order(conn, track_id)
     _store_words(conn, track_id)
     return state
 
@@ -228,6 +230,7 @@ def store_retagged(conn: sqlite3.Connection, track_id: int, stamp: FileStamp, ta
         "retagged_at": time.time(),
     }
     _set(conn, track_id, values | _tag_columns(tags, name))
+    measures.order(conn, track_id)
     _store_words(conn, track_id)
 
 
@@ -407,8 +410,10 @@ def _json(ids: Iterable[int]) -> str:
 
 
 def _drop_analysis(conn: sqlite3.Connection, track_id: int) -> None:
-    for table in ("vectors", "labels", "peaks", "proposals", "rejected_words"):
+    tables = ("vectors", "labels", "peaks", "measures", "stems", "proposals", "rejected_words")
+    for table in tables:
         conn.execute(f"DELETE FROM {table} WHERE track_id = ?", (track_id,))  # noqa: S608
+    measures.order(conn, track_id)
 
 
 def _clean_tags(tags: Tags) -> Tags:

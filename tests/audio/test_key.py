@@ -8,9 +8,10 @@ import pytest
 
 from msa_desktop.audio import hearing, instruments, synth
 from msa_desktop.audio.encode import FORMS, write
-from msa_desktop.audio.key import NAMES, Key, camelot, key
+from msa_desktop.audio.key import key
 from msa_desktop.audio.rhythm import RATE
 from msa_desktop.base.model import FloatArray
+from msa_desktop.base.music import KEYS, Key
 
 # Chords as their bass note above the tonic and whether they are minor.
 CADENCES = {"": ((0, 0), (5, 0), (7, 0), (0, 0)), "m": ((0, 1), (5, 1), (7, 0), (0, 1))}
@@ -40,15 +41,15 @@ def heard(sound: FloatArray) -> Key:
 
 
 @pytest.mark.parametrize("harmonics", [1, 8])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KEYS)
 def test_a_cadence_tells_its_key(name: str, harmonics: int) -> None:
     mode = "m" if name.endswith("m") else ""
-    tonic = NAMES.index(name) % 12
+    tonic = KEYS.index(name) % 12
     found = heard(cadence(tonic, mode, harmonics))
     assert found.name == name
     assert found.confidence > 0.5
-    assert found.chroma.sum() == pytest.approx(1)
-    assert found.chroma.argmax() in {tonic, (tonic + 7) % 12}
+    assert sum(found.chroma) == pytest.approx(1)
+    assert int(np.argmax(found.chroma)) in {tonic, (tonic + 7) % 12}
 
 
 @pytest.mark.parametrize("cents", [-40, -20, 25, 45])
@@ -108,11 +109,3 @@ def test_half_a_second(tmp_path: Path, sweep: Callable[..., FloatArray]) -> None
     path = tmp_path / "a.flac"
     write(path, sweep(0.5), 44_100, FORMS[".flac"])
     hearing.hear(str(path))  # whatever it says: nothing is known, nothing breaks
-
-
-def test_the_wheel() -> None:
-    wheel = {name: camelot(name) for name in NAMES}
-    assert len(set(wheel.values())) == 24
-    assert [wheel[n] for n in ("C", "Am", "G", "F", "B", "G#m", "F#m", "Db", "Bbm", "E")] == [
-        "8B", "8A", "9B", "7B", "1B", "1A", "11A", "3B", "3A", "12B",
-    ]  # fmt: skip

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.services.text_query import Operator, parse, pitch_class
+from msa_desktop.services.text_query import Operator, parse
 from tests.services.text_house import LEXICON
 
 
@@ -120,16 +120,10 @@ def test_a_condition_that_cannot_be_read_is_refused_with_an_example(text: str) -
         parse(f"calm {text} piano", LEXICON)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("C", (0, False)), ("F#m", (6, True)), ("Gb minor", (6, True)), ("cm", (0, True)),
-        ("CM", (0, False)), ("Bb maj", (10, False)), ("Cb", (11, False)), ("A\u266d", (8, False)),
-        ("H", None), ("", None), ("o", None), ("8A", None),
-    ],
-)  # fmt: skip
-def test_keys(text: str, expected: tuple[int, bool] | None) -> None:
-    assert pitch_class(text) == expected
+def test_keys_are_read_in_any_spelling() -> None:
+    (condition,) = parse('key:"Gb minor"', LEXICON).conditions
+    assert condition.key == "F#m"
+    assert parse("key:11a", LEXICON).conditions[0].key == "F#m"
 
 
 def test_a_very_long_query() -> None:

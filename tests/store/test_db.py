@@ -16,6 +16,7 @@ import pytest
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.fields import Field
 from msa_desktop.base.model import AudioInfo, Tags, TrackId, TrackState
+from msa_desktop.base.music import Key, Loudness, Measures, Tempo
 from msa_desktop.base.proposals import (
     Decision,
     HeardLabel,
@@ -291,6 +292,17 @@ def test_proposals_of_schema_2(tmp_path: Path) -> None:
         ),
     )
     assert reader.rejected([group.track.id]) == {group.track.id: {(Field.MOOD, "happy")}}
+
+
+@pytest.mark.parametrize("schema", range(2, migrations.NEWEST + 1))
+def test_tempo_and_key_of_every_schema(schema: int, tmp_path: Path) -> None:
+    db = stored(schema, tmp_path)
+    (heard,) = WordRows(db).by_bpm(119, 121)
+    assert WordRows(db).by_key("F#m").tolist() == [heard]
+    track = TrackReader(db).get(heard)
+    assert track is not None
+    measured = Measures(Tempo(121.5, 0.75, ((60.75, 0.2),)), Key("A", 0.5), Loudness(-9, 1, 0, 2))
+    assert track.measures == (measured if schema >= 4 else Measures())
 
 
 def test_reading_loads_nothing_heavy() -> None:

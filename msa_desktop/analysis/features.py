@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from msa_desktop.analysis.worker import Outcome, Task, Work
-from msa_desktop.audio import decode, metadata, peaks
-from msa_desktop.base.errors import UserError
-from msa_desktop.base.model import FloatArray, Reading, WindowSpec
+from msa_desktop.audio import decode, hearing, loudness, metadata, peaks
+from msa_desktop.base.errors import AudioError, UserError
+from msa_desktop.base.model import Embedding, FloatArray, Reading, WindowSpec
+from msa_desktop.base.music import Measures
 from msa_desktop.base.settings import Device
 from msa_desktop.encoders._base import Encoder, EncoderFacts
 from msa_desktop.tagio import _files as tag_files
 from msa_desktop.tagio._base import TagError
+
+Sound = dict[WindowSpec, FloatArray]
+"""The windows of one track, by what asked for them."""
 
 
 class Features:
@@ -28,10 +33,13 @@ class Features:
         self._encoders: dict[EncoderFacts, tuple[WindowSpec, Encoder]] = {}
         self._unusable: dict[EncoderFacts, str] = {}
 
-    def prepare(self, task: Task) -> None:
+    def prepare(self, task: Task) -> int:
         """Loads what the task needs and is not loaded yet; a worker that only reads loads nothing.
 
         An encoder that was installed and cannot be loaded is passed over; the outcome says so.
+
+        Returns:
+            How many tracks its encoders would rather hear at once.
 
         Raises:
             UserError: The model of an encoder that comes with the program is missing or damaged.
@@ -48,9 +56,10 @@ class Features:
                 self._unusable[wanted] = str(error)
             else:
                 self._encoders[wanted] = module.SPEC, encoder
+        return max((encoder.together for _, _, encoder in self._listening(task)), default=1)
 
     def run(self, task: Task) -> Outcome:
-        """Does one task.
+        """Does one task other than listening.
 
         Raises:
             AudioError: The file's sound could not be read.
@@ -59,27 +68,64 @@ class Features:
         match task.work:
             case Work.READ:
                 return Outcome(task, reading=_read(task.path))
+            case Work.MEASURE:
+                return Outcome(task, measures=_measure(task.path))
             case Work.PEAKS:
                 return Outcome(task, peaks=peaks.peaks(task.path))
             case Work.LISTEN:
-                return self._listen(task)
+                raise ValueError("listening takes two steps: sound, hear")
 
-    def _listen(self, task: Task) -> Outcome:
-        """Every encoder's answer; those that want the same windows share one decoding."""
-        windows: dict[WindowSpec, FloatArray] = {}
-        embeddings = []
-        for wanted in task.encoders:
-            if wanted in self._unusable:
-                continue
-            spec, encoder = self._encoders[wanted]
-            if spec not in windows:
-                windows[spec] = decode.windows(task.path, spec)
-            heard = encoder.embed(windows[spec])
-            embeddings.append(replace(heard, version=wanted.version))
+    def sound(self, task: Task) -> Sound:
+        """The windows that a task's encoders want; those alike but for their rate decoded once.
+
+        Raises:
+            AudioError: The file's sound could not be read.
+            OSError: The system could not read the file.
+        """
+        alike: dict[tuple[float, int], list[WindowSpec]] = {}
+        for _, spec, _ in self._listening(task):
+            group = alike.setdefault((spec.seconds, spec.count), [])
+            if spec not in group:
+                group.append(spec)
+        sound: Sound = {}
+        for specs in alike.values():
+            rates = [spec.sample_rate for spec in specs]
+            sound |= zip(specs, decode.windows_at(task.path, specs[0], rates), strict=True)
+        return sound
+
+    def hear(self, sounds: Mapping[Task, Sound]) -> list[Outcome]:
+        """What encoders say of tracks.
+
+        Args:
+            sounds: The windows of each; all tasks name the same encoders.
+        """
+        tasks = list(sounds)
+        said: dict[Task, list[Embedding]] = {task: [] for task in tasks}
+        for wanted, spec, encoder in self._listening(tasks[0]):
+            heard = encoder.embed([sounds[task][spec] for task in tasks])
+            for task, embedding in zip(tasks, heard, strict=True):
+                said[task].append(replace(embedding, version=wanted.version))
         unusable = {
-            wanted: self._unusable[wanted] for wanted in task.encoders if wanted in self._unusable
+            wanted: self._unusable[wanted]
+            for wanted in tasks[0].encoders
+            if wanted in self._unusable
         }
-        return Outcome(task, embeddings=tuple(embeddings), unusable=unusable)
+        return [Outcome(task, embeddings=tuple(said[task]), unusable=unusable) for task in tasks]
+
+    def _listening(self, task: Task) -> Iterator[tuple[EncoderFacts, WindowSpec, Encoder]]:
+        """Those of a task's encoders that could be loaded."""
+        for wanted in task.encoders:
+            if wanted in self._encoders:
+                yield wanted, *self._encoders[wanted]
+
+
+def _measure(path: str) -> Measures:
+    level = loudness.measure(path)
+    try:
+        heard = hearing.hear(path)
+    except AudioError:  # it can be read: what is missing is sound, or enough of it
+        return Measures(loudness=level)
+    return Measures(heard.tempo, heard.key, level)
 
 
 def _read(path: str) -> Reading:

@@ -18,7 +18,15 @@ from typing import Any
 
 from msa_desktop.analysis import worker
 from msa_desktop.analysis.task_queue import TaskQueue
-from msa_desktop.analysis.worker import Broken, Finished, Outcome, Signal, Task, Work
+from msa_desktop.analysis.worker import (
+    Broken,
+    Finished,
+    Outcome,
+    Signal,
+    Started,
+    Task,
+    Work,
+)
 from msa_desktop.base import processes
 from msa_desktop.base.model import TrackId, display_path
 
@@ -29,24 +37,35 @@ _START_LIMIT = 120.0  # seconds for a process to come up and load its models, fr
 _FAILED_STARTS = 2  # in a row, after which starting is given up
 _REAP_EVERY = 0.2  # seconds between looks at killed processes that have not ended yet
 _TICK = 2.0  # seconds: the supervisor's longest sleep while processes live
-_DOING = {Work.READ: "Reading", Work.LISTEN: "Listening", Work.PEAKS: "Drawing the waveform"}
+_DOING = {
+    Work.READ: "Reading",
+    Work.LISTEN: "Listening",
+    Work.MEASURE: "Measuring",
+    Work.PEAKS: "Drawing the waveform",
+}
 
 
 class _State(Enum):
     STARTING = 1  # the process comes up
     IDLE = 2
-    LOADING = 3  # has a task, and loads what it needs for it
+    LOADING = 3  # has tasks, and loads what it needs for them
     WORKING = 4  # the file's own time runs
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One process as its supervisor sees it."""
+    """One process as its supervisor sees it.
+
+    Attributes:
+        tasks: What it was given and has not answered yet.
+        together: Tracks its encoders would rather hear at once.
+    """
 
     process: multiprocessing.process.BaseProcess
     connection: Connection[Any, Any]
     state: _State = _State.STARTING
-    task: Task | None = None
+    tasks: list[Task] = field(default_factory=list)
+    together: int = 1
     since: float = field(default_factory=time.monotonic)
 
     def enter(self, state: _State) -> None:
@@ -156,7 +175,7 @@ class Pool:
     def current(self) -> tuple[str, ...]:
         """The paths of the files being worked on."""
         with self._lock:
-            return tuple(w.task.path for w in self._workers if w.task is not None)
+            return tuple(task.path for w in self._workers for task in w.tasks)
 
     def close(self, timeout: float = 5.0) -> None:
         """Ends every process at once; tasks not finished have no outcome.
@@ -196,22 +215,22 @@ class Pool:
         for spare in resting[:too_many]:  # the person has asked for fewer
             self._dismiss(spare)
         for idle in resting[too_many:]:
-            task = self._queue.take()
-            if task is None:
+            tasks = self._queue.take(idle.together)
+            if not tasks:
                 return
-            self._give(idle, task)
+            self._give(idle, tasks)
         starting = sum(w.state is _State.STARTING for w in self._workers)
         room = self._most - max(len(self._workers), len(self._ending))
         for _ in range(min(self._queue.takeable() - starting, room)):
             if not self._broken:
                 self._start_worker()
 
-    def _give(self, idle: _Worker, task: Task) -> None:
+    def _give(self, idle: _Worker, tasks: tuple[Task, ...]) -> None:
         with self._lock:
-            idle.task = task
+            idle.tasks = list(tasks)
         idle.enter(_State.LOADING)
         with suppress(OSError):  # it has died; that is heard as the connection's end
-            idle.connection.send(task)
+            idle.connection.send(tasks)
 
     def _start_worker(self) -> None:
         try:
@@ -264,20 +283,21 @@ class Pool:
                 for living in self._workers:
                     living.since += overslept
 
-    def _heed(self, speaker: _Worker, message: Signal | Finished | Broken) -> None:
+    def _heed(self, speaker: _Worker, message: Signal | Started | Finished | Broken) -> None:
         """Acts on one message of a process."""
         match message:
             case Signal.READY:
                 speaker.enter(_State.IDLE)
-            case Signal.STARTED:
+            case Started(together):
                 self._failed_starts = 0
+                speaker.together = together
                 speaker.enter(_State.WORKING)
             case Finished(outcome, trace):
                 if trace:
                     _log.error("failed on %s\n%s", display_path(outcome.task.path), trace)
                 with self._lock:
-                    speaker.task = None
-                speaker.enter(_State.IDLE)
+                    speaker.tasks.remove(outcome.task)
+                speaker.enter(_State.WORKING if speaker.tasks else _State.IDLE)
                 self._tell(outcome)
             case Broken(reason, trace):
                 if trace:
@@ -286,7 +306,7 @@ class Pool:
                 self._not_begun(speaker, reason)
 
     def _bury(self, dead: _Worker) -> None:
-        """A process ended of itself: the file it worked on failed, any other task goes back."""
+        """A process ended of itself: the file it worked on failed, any other tasks go back."""
         dead.process.join(1)
         how = f"process {processes.how_it_ended(dead.process.exitcode)}"
         self._dismiss(dead)
@@ -300,8 +320,8 @@ class Pool:
         now = time.monotonic()
         for late in [w for w in self._workers if now >= self._limit(w)]:
             self._dismiss(late)
-            if late.state is _State.WORKING and late.task is not None:
-                doing = _DOING[late.task.work]
+            if late.state is _State.WORKING:
+                doing = _DOING[late.tasks[0].work]
                 limit = f"{self._time_limit:g} s"
                 self._fail(late, f"{doing} took longer than {limit}; the file was given up.")
             elif late.state is not _State.IDLE:
@@ -312,7 +332,10 @@ class Pool:
 
     def _limit(self, living: _Worker) -> float:
         """When a process's time in its present state is over (monotonic seconds)."""
-        allowed = {_State.WORKING: self._time_limit, _State.IDLE: self._idle_limit}
+        allowed = {
+            _State.WORKING: self._time_limit * len(living.tasks),
+            _State.IDLE: self._idle_limit,
+        }
         return living.since + allowed.get(living.state, _START_LIMIT)
 
     def _dismiss(self, living: _Worker) -> None:
@@ -327,15 +350,21 @@ class Pool:
         self._ending.append(living.process)
 
     def _not_begun(self, gone: _Worker, reason: str) -> None:
-        """A process was lost before it began with a file: its task, if any, is not to blame."""
-        if gone.task is not None:
-            self._queue.put_back(gone.task)
+        """A process was lost before it began with files: its tasks, if any, are not to blame."""
+        self._put_back(gone)
         self._start_failed(reason)
 
     def _fail(self, gone: _Worker, reason: str) -> None:
-        if gone.task is not None:
-            _log.warning("%s: %s", display_path(gone.task.path), reason)
-            self._tell(Outcome(gone.task, failure=reason))
+        if len(gone.tasks) > 1:
+            self._put_back(gone)  # each is then given alone: that will tell which is to blame
+            return
+        for task in gone.tasks:
+            _log.warning("%s: %s", display_path(task.path), reason)
+            self._tell(Outcome(task, failure=reason))
+
+    def _put_back(self, gone: _Worker) -> None:
+        for task in reversed(gone.tasks):
+            self._queue.put_back(task)
 
     def _tell(self, outcome: Outcome) -> None:
         try:

@@ -13,7 +13,7 @@ _Key = tuple[TrackId, Work]
 
 
 class TaskQueue:
-    """Urgent tasks first, then those that read, those that listen, those that draw waveforms.
+    """Urgent tasks first, then the others in the order of `Work`.
 
     Within each, first come, first served. Holds one task at most for one work on one track.
     Thread-safe; every operation takes the same time however long the queue is.
@@ -61,16 +61,28 @@ class TaskQueue:
                 if key in self._urgent:
                     self._urgent.move_to_end(key, last=False)
 
-    def take(self) -> Task | None:
-        """The next task, no longer in the queue; None where there is nothing to do."""
+    def take(self, together: int = 1) -> tuple[Task, ...]:
+        """The next task, no longer in the queue; none where there is nothing to do.
+
+        Args:
+            together: So many tasks at most that listen with the same encoders are given at once,
+                but for urgent ones.
+        """
         with self._lock:
             if self.paused:
                 key = next((key for key in self._urgent if _runs_in_pause(key)), None)
-                return self._urgent.pop(key) if key is not None else None
-            for queue in self._queues():
-                if queue:
-                    return queue.popitem(last=False)[1]
-            return None
+                return (self._urgent.pop(key),) if key is not None else ()
+            queue = next((queue for queue in self._queues() if queue), None)
+            if queue is None:
+                return ()
+            taken = [queue.popitem(last=False)[1]]
+            if queue is self._waiting[Work.LISTEN]:
+                while len(taken) < together and queue:
+                    key, task = next(iter(queue.items()))
+                    if task.encoders != taken[0].encoders:
+                        break
+                    taken.append(queue.pop(key))
+            return tuple(taken)
 
     def takeable(self) -> int:
         """How many times `take` would give a task now."""

@@ -18,11 +18,12 @@ from msa_desktop.base import processes
 from msa_desktop.base.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from multiprocessing.connection import Connection
 
-    from msa_desktop.analysis.features import Features
+    from msa_desktop.analysis.features import Features, Sound
     from msa_desktop.base.model import Embedding, Reading, TrackId
+    from msa_desktop.base.music import Measures
     from msa_desktop.encoders._base import EncoderFacts
 
 
@@ -31,6 +32,7 @@ class Work(StrEnum):
 
     READ = "read"  # tags, length, sound id
     LISTEN = "listen"  # every encoder's embedding
+    MEASURE = "measure"  # tempo, key, loudness
     PEAKS = "peaks"  # the waveform the player draws
 
 
@@ -56,6 +58,7 @@ class Outcome:
         reading: Of Work.READ.
         embeddings: Of Work.LISTEN; one an encoder, but for those in `unusable`.
         unusable: Of Work.LISTEN: encoders that cannot be loaded, and why.
+        measures: Of Work.MEASURE.
         peaks: Of Work.PEAKS.
         failure: A sentence for the person, or None.
     """
@@ -64,6 +67,7 @@ class Outcome:
     reading: Reading | None = None
     embeddings: tuple[Embedding, ...] = ()
     unusable: Mapping[EncoderFacts, str] = field(default_factory=dict)
+    measures: Measures | None = None
     peaks: bytes | None = None
     failure: str | None = None
 
@@ -72,7 +76,17 @@ class Signal(Enum):
     """What a worker tells the pool besides its answers."""
 
     READY = 1  # the process is up
-    STARTED = 2  # the encoders are loaded; the file's own time begins
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The encoders are loaded; the files' own time begins.
+
+    Attributes:
+        together: Tracks that those encoders would rather hear at once.
+    """
+
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,8 @@ def main(connection: Connection[Any, Any], device: str) -> None:
     """The process's life: answers tasks until the pool closes the connection.
 
     Args:
-        connection: Tasks come in; `Signal`, `Finished` and `Broken` go out.
+        connection: Tuples of tasks come in; `Signal`, `Started`, a `Finished` for each task, and
+            `Broken` go out.
         device: The setting of that name.
     """
     _settle_in()
@@ -107,10 +122,10 @@ def main(connection: Connection[Any, Any], device: str) -> None:
         features = Features(Device(device))
         connection.send(Signal.READY)
         while True:
-            task: Task = connection.recv()
-            features.prepare(task)
-            connection.send(Signal.STARTED)
-            connection.send(_work(features, task))
+            tasks: tuple[Task, ...] = connection.recv()
+            connection.send(Started(features.prepare(tasks[0])))
+            for answer in _work(features, tasks):
+                connection.send(answer)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the pool has no more work, or is gone
     except UserError as error:
@@ -127,16 +142,41 @@ def _settle_in() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def _work(features: Features, task: Task) -> Finished:
-    """Does one task. Never raises: every fault of the file becomes a sentence."""
+def _work(features: Features, tasks: Iterable[Task]) -> Iterator[Finished]:
+    """Does tasks that begin alike. Never raises: every fault of a file becomes a sentence."""
+    sounds: dict[Task, Sound] = {}
+    for task in tasks:
+        try:
+            if task.work is Work.LISTEN:
+                sounds[task] = features.sound(task)
+            else:
+                yield Finished(features.run(task))
+        except Exception as error:
+            yield _failed(task, error)
+    if sounds:
+        yield from _heard(features, sounds)
+
+
+def _heard(features: Features, sounds: Mapping[Task, Sound]) -> Iterator[Finished]:
     try:
-        return Finished(features.run(task))
-    except (UserError, OSError, MemoryError) as error:
-        return Finished(Outcome(task, failure=_reason(task, error)))
+        outcomes = features.hear(sounds)
     except Exception as error:
-        what = f"{type(error).__name__}: {error}".rstrip(": ")
-        failure = f"The program stumbled over this file ({what}). Please report it."
-        return Finished(Outcome(task, failure=failure), traceback.format_exc())
+        if len(sounds) == 1:
+            yield _failed(next(iter(sounds)), error)
+            return
+        # One of them is to blame: each on its own will tell which.
+        for task, sound in sounds.items():
+            yield from _heard(features, {task: sound})
+    else:
+        yield from map(Finished, outcomes)
+
+
+def _failed(task: Task, error: Exception) -> Finished:
+    if isinstance(error, UserError | OSError | MemoryError):
+        return Finished(Outcome(task, failure=_reason(task, error)))
+    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    failure = f"The program stumbled over this file ({what}). Please report it."
+    return Finished(Outcome(task, failure=failure), "".join(traceback.format_exception(error)))
 
 
 def _reason(task: Task, error: UserError | OSError | MemoryError) -> str:

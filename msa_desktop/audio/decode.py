@@ -8,7 +8,8 @@ measures it and another decodes the windows alone. Loaded by worker processes on
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -16,6 +17,7 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
+from numpy.typing import NDArray
 
 from msa_desktop.audio import metadata
 from msa_desktop.audio.source import AudioPacket, Source, broken
@@ -136,11 +138,28 @@ def windows(path: str, spec: WindowSpec) -> FloatArray:
     Raises:
         AudioError: Not an audio file, damaged, silent or too short.
     """
+    return windows_at(path, spec, (spec.sample_rate,))[0]
+
+
+def windows_at(path: str, spec: WindowSpec, rates: Sequence[int]) -> list[FloatArray]:
+    """The same pieces at several rates, decoded once.
+
+    Args:
+        path: As for `windows`.
+        spec: Length and number of the pieces; its own rate does not count.
+        rates: Hz.
+
+    Returns:
+        What `windows` gives for each rate.
+
+    Raises:
+        AudioError: As `windows`.
+    """
     with Source(path) as source:
         length = claimed = source.claimed_duration
         starts = _starts(claimed, spec)
-        pieces = _sought(source, starts, spec)
-    if not claimed or 2 * len(_whole(pieces, claimed, spec)) < len(starts):
+        pieces = _sought(source, starts, spec.seconds, rates)
+    if not claimed or 2 * len(_whole(pieces, claimed, spec.seconds)) < len(starts):
         with Source(path) as source:
             length = source.measured_duration()
         if length < _GOOD_PART * claimed:
@@ -149,15 +168,19 @@ def windows(path: str, spec: WindowSpec) -> FloatArray:
                 f"The file is cut off: {length:.1f} s of its {claimed:.0f} s of sound are there.",
             )
         with Source(path) as source:
-            pieces = _streamed(source, _starts(length, spec), spec)
-    good = _whole(pieces, length, spec)
+            pieces = _streamed(source, _starts(length, spec), spec.seconds, rates)
+    good = _whole(pieces, length, spec.seconds)
     if not good:
-        longest = max(pieces, key=len, default=np.empty(0, np.float32))
-        seconds = longest.size / spec.sample_rate
-        if seconds < _SHORTEST:
-            raise broken(path, _why_nothing(seconds, length))
+        longest = max(pieces, key=lambda piece: piece.seconds, default=_NOTHING)
+        if longest.seconds < _SHORTEST:
+            raise broken(path, _why_nothing(longest.seconds, length))
         good = [longest]
-    return _sounding(np.stack([np.resize(piece, spec.samples) for piece in good]))
+    at_rates = [
+        np.stack([np.resize(piece.sounds[k], round(spec.seconds * rate)) for piece in good])
+        for k, rate in enumerate(rates)
+    ]
+    heard = _sounding(at_rates[0])
+    return [pieces[heard] for pieces in at_rates]
 
 
 def _starts(duration: float, spec: WindowSpec) -> list[float]:
@@ -170,25 +193,45 @@ def _starts(duration: float, spec: WindowSpec) -> list[float]:
     return [max(0.0, (k + 0.5) * share - spec.seconds / 2) for k in range(count)]
 
 
-def _sought(source: Source, starts: list[float], spec: WindowSpec) -> list[FloatArray]:
-    mixer = _Mixer(spec.sample_rate)
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of a track.
+
+    Attributes:
+        seconds: Its length.
+        sounds: Its samples at each rate, mono.
+    """
+
+    seconds: float
+    sounds: tuple[FloatArray, ...]
+
+
+_NOTHING = _Piece(0.0, ())
+
+
+def _sought(
+    source: Source, starts: list[float], seconds: float, rates: Sequence[int]
+) -> list[_Piece]:
+    mixer = _Mixer(rates)
     pieces = []
     for start in starts:
         try:
             source.seek(max(0.0, start - _PREROLL))
         except FFmpegError:
             continue  # not seekable, or nothing lies there: told by the missing piece
-        pieces.append(_piece(source, source.packets(), start, spec, mixer))
+        pieces.append(_piece(source, source.packets(), start, seconds, mixer))
     return pieces
 
 
-def _streamed(source: Source, starts: list[float], spec: WindowSpec) -> list[FloatArray]:
-    mixer = _Mixer(spec.sample_rate)
+def _streamed(
+    source: Source, starts: list[float], seconds: float, rates: Sequence[int]
+) -> list[_Piece]:
+    mixer = _Mixer(rates)
     packets = source.packets()
     pieces = []
     for start in starts:
         source.stream.codec_context.flush_buffers()  # packets were skipped
-        pieces.append(_piece(source, packets, start, spec, mixer))
+        pieces.append(_piece(source, packets, start, seconds, mixer))
     return pieces
 
 
@@ -196,9 +239,9 @@ def _piece(
     source: Source,
     packets: Iterator[tuple[float, AudioPacket]],
     start: float,
-    spec: WindowSpec,
+    seconds: float,
     mixer: _Mixer,
-) -> FloatArray:
+) -> _Piece:
     """Decodes from `start` on; shorter than asked for where the sound ends or is damaged."""
     context = source.stream.codec_context
     begin: float | None = None
@@ -218,23 +261,29 @@ def _piece(
             if begin is None:
                 begin = time
             begin += mixer.add(frame)
-        if begin is not None and begin + mixer.seconds >= start + spec.seconds + 0.01:
+        if begin is not None and begin + mixer.seconds >= start + seconds + 0.01:
             break
-    sound = mixer.take()
-    skip = round(max(0.0, start - (begin or 0.0)) * spec.sample_rate)
-    return sound[skip : skip + spec.samples]
+    skip = max(0.0, start - (begin or 0.0))
+    sounds = tuple(
+        sound[round(skip * rate) :][: round(seconds * rate)]
+        for rate, sound in zip(mixer.rates, mixer.take(), strict=True)
+    )
+    return _Piece(sounds[0].size / mixer.rates[0], sounds)
 
 
 class _Mixer:
-    """Gathers frames and turns them into mono at one rate, in FFmpeg.
+    """Gathers frames and turns them into mono at some rates, in FFmpeg.
 
-    One resampler serves all pieces of a file (building one costs as much as a second of sound);
-    what it still holds of the piece before ends within the preroll.
+    One resampler a rate serves all pieces of a file (building one costs as much as a second of
+    sound); what it still holds of the piece before ends within the preroll.
+
+    Args:
+        rates: Hz.
     """
 
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
-        self._resamplers: dict[tuple[str, str, int], AudioResampler] = {}
+    def __init__(self, rates: Sequence[int]) -> None:
+        self.rates = rates
+        self._resamplers: dict[tuple[str, str, int], list[AudioResampler]] = {}
         self._key: tuple[str, str, int] | None = None
         self._fifo = AudioFifo()
         self.seconds = 0.0
@@ -255,44 +304,49 @@ class _Mixer:
         self.seconds += frame.samples / frame.sample_rate
         return lost
 
-    def take(self) -> FloatArray:
-        """All that was added since the last call, shape (samples,)."""
+    def take(self) -> list[FloatArray]:
+        """All that was added since the last call, shape (samples,) at each rate."""
         frame = self._fifo.read()
         key, self._key = self._key, None
         self._fifo = AudioFifo()
         self.seconds = 0.0
         if frame is None or key is None:
-            return np.empty(0, np.float32)
+            return [np.empty(0, np.float32) for _ in self.rates]
         frame.pts = None
         if key not in self._resamplers:
-            self._resamplers[key] = AudioResampler(
-                "fltp",
-                "mono",
-                self._rate,
-                # Without it FFmpeg makes mono 3 dB louder than the channels' mean.
-                options={"rematrix_maxval": "1.0"},
-            )
-        mixed = self._resamplers[key].resample(frame)
-        return np.concatenate(
-            [np.frombuffer(memoryview(part.planes[0]), np.float32, part.samples) for part in mixed]
-            or [np.empty(0, np.float32)]
-        )
+            # Without the option FFmpeg makes mono 3 dB louder than the channels' mean.
+            self._resamplers[key] = [
+                AudioResampler("fltp", "mono", rate, options={"rematrix_maxval": "1.0"})
+                for rate in self.rates
+            ]
+        return [_samples(resampler.resample(frame)) for resampler in self._resamplers[key]]
 
 
-def _whole(pieces: list[FloatArray], duration: float, spec: WindowSpec) -> list[FloatArray]:
+def _samples(frames: Iterable[AudioFrame]) -> FloatArray:
+    """The samples of mono frames, one after another."""
+    parts = [np.frombuffer(memoryview(f.planes[0]), np.float32, f.samples) for f in frames]
+    return np.concatenate(parts or [np.empty(0, np.float32)])
+
+
+def _whole(pieces: list[_Piece], duration: float, seconds: float) -> list[_Piece]:
     """The pieces that are as long as they should be, but for a little."""
-    least = _WHOLE * min(spec.seconds, duration) * spec.sample_rate
-    return [piece for piece in pieces if piece.size >= max(least, _SHORTEST * spec.sample_rate)]
+    least = max(_WHOLE * min(seconds, duration), _SHORTEST)
+    return [piece for piece in pieces if piece.seconds >= least]
 
 
-def _sounding(pieces: FloatArray) -> FloatArray:
+def _sounding(pieces: FloatArray) -> NDArray[np.bool_]:
+    """Which pieces are worth hearing, shape (n,).
+
+    Raises:
+        AudioError: None of them is.
+    """
     peaks = np.abs(pieces).max(axis=1)
     if not np.isfinite(peaks).all():
         raise AudioError("The sound is damaged: it decodes to numbers that are no sound.")
     if not peaks.any():
         raise AudioError("The track is silent: there is nothing to listen to.")
-    loud = peaks >= _QUIET
-    return pieces[loud] if loud.any() else pieces
+    loud: NDArray[np.bool_] = peaks >= _QUIET
+    return loud if loud.any() else ~loud
 
 
 def _why_nothing(seconds: float, length: float) -> str:

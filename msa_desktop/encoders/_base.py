@@ -52,14 +52,21 @@ class EncoderFacts:
 
 
 class Encoder(Protocol):
-    """Turns a track's windows into a vector and label scores."""
+    """Turns tracks' windows into vectors and label scores.
 
-    def embed(self, windows: FloatArray) -> Embedding:
-        """What the track sounds like.
+    Attributes:
+        together: Tracks it would rather hear at once, for they make one batch on its device; 1
+            where a batch is no quicker.
+    """
+
+    together: int
+
+    def embed(self, tracks: Sequence[FloatArray]) -> list[Embedding]:
+        """What each track sounds like, whichever others it is heard with.
 
         Args:
-            windows: Shape (n, samples), n at least 1, float32 mono, as the module's `SPEC` asks
-                for; a short track has fewer. All values are finite.
+            tracks: At least one. Of each its windows, shape (n, samples), n at least 1, float32
+                mono, as the module's `SPEC` asks for; a short track has fewer. All are finite.
         """
         ...
 

@@ -123,6 +123,22 @@ def in_batches(
     return np.concatenate(answers)
 
 
+def means(
+    run: Callable[[FloatArray], FloatArray], tracks: Sequence[FloatArray]
+) -> list[FloatArray]:
+    """What a network says of each of some tracks: the mean over its windows.
+
+    Args:
+        run: Takes windows of any tracks, shape (n, ...), and gives (n, dimension).
+        tracks: Windows of each.
+
+    Returns:
+        Shape (dimension,) each.
+    """
+    ends = np.cumsum([len(windows) for windows in tracks])[:-1]
+    return [said.mean(axis=0) for said in np.split(run(np.concatenate(tracks)), ends)]
+
+
 def is_full(error: RuntimeError | MemoryError) -> bool:
     """Whether an error of PyTorch's means that there is no memory left."""
     said = str(error).lower()

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Embedding, FloatArray, WindowSpec, display_path
 from msa_desktop.base.settings import Device
-from msa_desktop.encoders._torch import extra, fit, in_batches, read_tensors, torch_device
+from msa_desktop.encoders._torch import extra, fit, in_batches, means, read_tensors, torch_device
 
 if TYPE_CHECKING:
     import torch
@@ -76,6 +76,9 @@ class ClapEncoder:
     def __init__(self, tower: AudioTower, device: torch.device) -> None:
         self._tower = tower
         self._device = device
+        # On the processor a batch is no quicker, and its memory grows with it.
+        self._most = 1 if device.type == "cpu" else _BATCH
+        self.together = max(1, self._most // SPEC.count)
 
     def windows(self, windows: FloatArray) -> FloatArray:
         """Every window's own vector.
@@ -86,13 +89,11 @@ class ClapEncoder:
         Returns:
             Shape (n, 512), float32, each of unit length.
         """
-        # On the processor a batch is no quicker, and its memory grows with it.
-        most = 1 if self._device.type == "cpu" else _BATCH
-        return in_batches(self._tower, windows, self._device, most)
+        return in_batches(self._tower, windows, self._device, self._most)
 
-    def embed(self, windows: FloatArray) -> Embedding:
+    def embed(self, tracks: Sequence[FloatArray]) -> list[Embedding]:
         """See `encoders._base.Encoder`; names nothing."""
-        return Embedding(ID, VERSION, self.windows(windows).mean(axis=0), {})
+        return [Embedding(ID, VERSION, vector) for vector in means(self.windows, tracks)]
 
 
 class ClapTextEncoder:

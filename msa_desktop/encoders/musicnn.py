@@ -16,6 +16,7 @@ ISMIR 2019 late-breaking demo; https://github.com/jordipons/musicnn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class MusicnnEncoder:
         folder: Holds the models and their manifest.
     """
 
+    together = 1
+
     def __init__(self, folder: Path) -> None:
         import onnxruntime  # noqa: PLC0415 - start-up cost: only a worker process pays it
 
@@ -77,8 +80,11 @@ class MusicnnEncoder:
         tags, penultimate = zip(*answers, strict=True)
         return np.concatenate(tags), np.concatenate(penultimate)
 
-    def embed(self, windows: FloatArray) -> Embedding:
+    def embed(self, tracks: Sequence[FloatArray]) -> list[Embedding]:
         """See `encoders._base.Encoder`; label scores are means over a model's windows."""
+        return [self._embed(windows) for windows in tracks]
+
+    def _embed(self, windows: FloatArray) -> Embedding:
         patches = _mel.log_mel(windows)
         labels: dict[str, FloatArray] = {}
         layers = []

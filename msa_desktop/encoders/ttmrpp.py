@@ -18,7 +18,7 @@ Where that code divides by zero this does not: a track shorter than a window com
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ import numpy as np
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Embedding, FloatArray, WindowSpec, display_path
 from msa_desktop.base.settings import Device
-from msa_desktop.encoders._torch import extra, fit, in_batches, read_tensors, torch_device
+from msa_desktop.encoders._torch import extra, fit, in_batches, means, read_tensors, torch_device
 
 if TYPE_CHECKING:
     import torch
@@ -80,10 +80,15 @@ class TtmrppEncoder:
         self._device = device
         # On the processor a batch is no quicker, and its memory grows with it.
         self._most = 1 if device.type == "cpu" else _BATCH
+        self.together = max(1, self._most // SPEC.count)
 
-    def embed(self, windows: FloatArray) -> Embedding:
+    def embed(self, tracks: Sequence[FloatArray]) -> list[Embedding]:
         """See `encoders._base.Encoder`."""
-        return Embedding(ID, VERSION, self.place(scaled(windows)).mean(axis=0))
+        # Late, like all that loads PyTorch; here it is there already.
+        from msa_desktop.encoders._ttmr_net import log_mel  # noqa: PLC0415
+
+        mels = [log_mel(scaled(windows)) for windows in tracks]
+        return [Embedding(ID, VERSION, vector) for vector in means(self._run, mels)]
 
     def place(self, windows: FloatArray) -> FloatArray:
         """Where each window of a track lies.
@@ -94,10 +99,12 @@ class TtmrppEncoder:
         Returns:
             Shape (n, 128), not normalised.
         """
-        # Late, like all that loads PyTorch; here it is there already.
-        from msa_desktop.encoders._ttmr_net import log_mel  # noqa: PLC0415
+        from msa_desktop.encoders._ttmr_net import log_mel  # noqa: PLC0415 - as above
 
-        return in_batches(self._tower, log_mel(windows), self._device, self._most)
+        return self._run(log_mel(windows))
+
+    def _run(self, mels: FloatArray) -> FloatArray:
+        return in_batches(self._tower, mels, self._device, self._most)
 
 
 def scaled(sound: FloatArray) -> FloatArray:

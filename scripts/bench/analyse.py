@@ -88,7 +88,7 @@ def main() -> None:
         try:
             reading = stages.time("read (tags, sound id)", lambda: decode.read(file))  # noqa: B023
             windows = stages.time("decode windows", lambda: decode.windows(file, musicnn.SPEC))  # noqa: B023
-            stages.time("mel and network", lambda: encoder.embed(windows))  # noqa: B023
+            stages.time("mel and network", lambda: encoder.embed([windows])[0])  # noqa: B023
         except AudioError as error:
             print(f"{file}: {error}")
             continue

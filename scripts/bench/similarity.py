@@ -101,7 +101,7 @@ def hear(
     for file in files:
         for number, (encoder, spec, method) in enumerate(ears):
             began = time.process_time()
-            embedding = encoder.embed(decode.windows(file, spec))
+            embedding = encoder.embed([decode.windows(file, spec)])[0]
             method.seconds.append(time.process_time() - began)
             method.vectors.append(embedding.vector)
             if number == 0:

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from mutagen.id3 import TCON, TIT2, TMOO
 from mutagen.wave import WAVE
 
 from msa_desktop.analysis.features import Features
 from msa_desktop.analysis.worker import Task, Work
-from msa_desktop.base.model import Reading, TrackId
+from msa_desktop.audio import decode
+from msa_desktop.audio.encode import FORMS, write
+from msa_desktop.base.errors import AudioError
+from msa_desktop.base.model import Reading, TrackId, WindowSpec
+from msa_desktop.base.music import Loudness, Measures
 from msa_desktop.base.settings import Device
 from tests.support import write_wav
 
@@ -40,3 +47,39 @@ def test_a_file_whose_tags_are_damaged_is_still_heard(tmp_path: Path) -> None:
     assert reading(path).info.duration == 2
     with wave.open(str(path)) as whole:
         assert whole.getnframes() == 32_000
+
+
+def test_what_is_measured(tmp_path: Path) -> None:
+    def measured(path: Path) -> Measures:
+        outcome = Features(Device.CPU).run(Task(TrackId(1), str(path), Work.MEASURE))
+        assert outcome.measures is not None
+        return outcome.measures
+
+    rate = 22_050
+    beat = np.zeros((1, rate // 2), np.float32)
+    beat[0, :400] = np.random.default_rng(1).normal(0, 0.3, 400)
+    rhythm = tmp_path / "rhythm.wav"
+    write(rhythm, np.tile(beat, 60), rate, FORMS[".wav"])
+    found = measured(rhythm)
+    assert found.tempo is not None
+    assert found.tempo.bpm == pytest.approx(120, rel=0.02)
+    assert found.loudness is not None
+    assert found.loudness.peak > 0.5
+    silence = tmp_path / "silence.wav"
+    write(silence, np.zeros((1, 3 * rate), np.float32), rate, FORMS[".wav"])
+    assert measured(silence) == Measures(loudness=Loudness(None, 0, 3, 3))
+    nothing = tmp_path / "nothing.wav"
+    nothing.write_bytes(b"RIFF")
+    with pytest.raises(AudioError):
+        measured(nothing)
+
+
+def test_windows_of_one_kind_are_decoded_once(tmp_path: Path) -> None:
+    """TTMR++ has its own rate; what each hears is what it would hear alone."""
+    path = write_wav(tmp_path / "a.wav", 25)
+    spec = WindowSpec(8_000, 10.0, 6)
+    alike = [spec, replace(spec, sample_rate=22_050), replace(spec, sample_rate=48_000)]
+    together = decode.windows_at(str(path), spec, [one.sample_rate for one in alike])
+    for one, windows in zip(alike, together, strict=True):
+        assert windows.shape == (2, one.samples)
+        np.testing.assert_array_equal(windows, decode.windows(str(path), one))

@@ -7,8 +7,9 @@ import time
 from msa_desktop.analysis.task_queue import TaskQueue
 from msa_desktop.analysis.worker import Task, Work
 from msa_desktop.base.model import TrackId
+from msa_desktop.encoders._base import EncoderFacts
 
-READ, LISTEN, PEAKS = Work.READ, Work.LISTEN, Work.PEAKS
+READ, LISTEN, MEASURE, PEAKS = Work.READ, Work.LISTEN, Work.MEASURE, Work.PEAKS
 
 
 def task(number: int, work: Work = READ, path: str = "a.mp3") -> Task:
@@ -17,18 +18,19 @@ def task(number: int, work: Work = READ, path: str = "a.mp3") -> Task:
 
 def drain(queue: TaskQueue) -> list[tuple[int, Work]]:
     order: list[tuple[int, Work]] = []
-    while (taken := queue.take()) is not None:
-        order.append((taken.track_id, taken.work))
+    while taken := queue.take():
+        order += [(one.track_id, one.work) for one in taken]
     return order
 
 
-def test_urgent_then_reading_then_listening_then_waveforms() -> None:
+def test_urgent_then_reading_then_listening_then_the_rest() -> None:
     queue = TaskQueue()
     for number, work in enumerate((PEAKS, LISTEN, READ, LISTEN, READ)):
         queue.put(task(number, work))
     queue.put(task(7, LISTEN), urgent=True)
     queue.put(task(8, LISTEN), urgent=True)
-    assert len(queue) == 7
+    queue.put(task(9, MEASURE))
+    assert len(queue) == 8
     assert drain(queue) == [
         (7, LISTEN),
         (8, LISTEN),
@@ -36,9 +38,22 @@ def test_urgent_then_reading_then_listening_then_waveforms() -> None:
         (4, READ),
         (1, LISTEN),
         (3, LISTEN),
+        (9, MEASURE),
         (0, PEAKS),
     ]
     assert len(queue) == 0
+
+
+def test_tracks_for_the_same_ears_are_given_together() -> None:
+    queue = TaskQueue()
+    own = EncoderFacts("own", "1", 2)
+    for number in range(7):
+        by = (own,) if number == 5 else ()
+        queue.put(Task(TrackId(number), "a.mp3", LISTEN, by))
+    queue.put(task(7, LISTEN), urgent=True)
+    queue.put(task(8, READ))
+    given = [[one.track_id for one in queue.take(3)] for _ in range(7)]
+    assert given == [[7], [8], [0, 1, 2], [3, 4], [5], [6], []]
 
 
 def test_prioritise_brings_all_of_a_track_to_the_front() -> None:

@@ -31,7 +31,8 @@ class Raising:
 
 def finish(error: Exception, path: Path) -> worker.Finished:
     task = Task(TrackId(1), str(path), Work.READ)
-    return worker._work(cast(Features, Raising(error)), task)
+    (finished,) = worker._work(cast(Features, Raising(error)), [task])
+    return finished
 
 
 def os_error(number: int) -> OSError:

@@ -75,7 +75,7 @@ def test_reading_the_facts_loads_nothing_heavy() -> None:
 
 
 def test_the_embedding(built_in: EncoderModule, encoder: Encoder) -> None:
-    heard = encoder.embed(noise(built_in, 3))
+    heard = encoder.embed([noise(built_in, 3)])[0]
     assert (heard.encoder, heard.version) == (built_in.ID, built_in.VERSION)
     assert heard.vector.shape == (built_in.DIMENSION,)
     assert heard.vector.dtype == np.float32
@@ -89,26 +89,36 @@ def test_the_embedding(built_in: EncoderModule, encoder: Encoder) -> None:
 
 def test_the_same_sound_gives_the_same_vector(built_in: EncoderModule, encoder: Encoder) -> None:
     windows = noise(built_in, 2)
-    assert np.array_equal(encoder.embed(windows).vector, encoder.embed(windows).vector)
+    assert np.array_equal(encoder.embed([windows])[0].vector, encoder.embed([windows])[0].vector)
 
 
 def test_other_sound_gives_another_vector(built_in: EncoderModule, encoder: Encoder) -> None:
     hum = np.sin(np.arange(built_in.SPEC.samples) * 0.1).astype(np.float32)[np.newaxis]
-    one, other = encoder.embed(noise(built_in, 1)).vector, encoder.embed(hum).vector
+    one, other = encoder.embed([noise(built_in, 1)])[0].vector, encoder.embed([hum])[0].vector
     assert np.corrcoef(one, other)[0, 1] < 0.95
+
+
+def test_tracks_are_heard_apart(built_in: EncoderModule, encoder: Encoder) -> None:
+    """Whichever others a track is heard with, and however many windows each has."""
+    assert encoder.together >= 1
+    tracks = [noise(built_in, 2), 0.1 * noise(built_in, 1), noise(built_in, 3)[:, ::-1].copy()]
+    for heard, windows in zip(encoder.embed(tracks), tracks, strict=True):
+        (alone,) = encoder.embed([windows])
+        np.testing.assert_allclose(heard.vector, alone.vector, rtol=0, atol=1e-5)
+        assert heard.labels.keys() == alone.labels.keys()
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_short_track_has_few_windows(
     built_in: EncoderModule, encoder: Encoder, count: int
 ) -> None:
-    heard = encoder.embed(noise(built_in, count))
+    heard = encoder.embed([noise(built_in, count)])[0]
     assert heard.vector.shape == (built_in.DIMENSION,)
     assert np.isfinite(heard.vector).all()
 
 
 def test_silence_is_listened_to(built_in: EncoderModule, encoder: Encoder) -> None:
-    assert np.isfinite(encoder.embed(0 * noise(built_in, 1)).vector).all()
+    assert np.isfinite(encoder.embed([0 * noise(built_in, 1)])[0].vector).all()
 
 
 def test_damaged_models_are_refused(built_in: EncoderModule, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_network_is_the_original(encoder: musicnn.MusicnnEncoder, name: str, sou
 
 def test_each_model_hears_every_other_window(encoder: musicnn.MusicnnEncoder) -> None:
     windows = wave("C")[: 3 * musicnn.SPEC.samples].reshape(3, -1)
-    heard = encoder.embed(windows)
+    heard = encoder.embed([windows])[0]
     patches = _mel.log_mel(windows)
     msd_tags, msd_layer = encoder.run("msd", patches[[0, 2]])
     mtt_tags, mtt_layer = encoder.run("mtt", patches[[1]])
@@ -72,7 +72,7 @@ def test_each_model_hears_every_other_window(encoder: musicnn.MusicnnEncoder) ->
 def test_a_single_window_is_heard_by_both(encoder: musicnn.MusicnnEncoder) -> None:
     window = wave("A")[np.newaxis, : musicnn.SPEC.samples]
     tags, layer = encoder.run("mtt", _mel.log_mel(window))
-    heard = encoder.embed(window)
+    heard = encoder.embed([window])[0]
     np.testing.assert_allclose(heard.labels["mtt"], tags[0], rtol=1e-5)
     np.testing.assert_allclose(heard.vector[musicnn.LAYER :], layer[0], rtol=1e-5)
 

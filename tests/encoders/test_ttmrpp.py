@@ -222,18 +222,29 @@ def test_a_whole_track_as_the_authors_hear_it(heard: Heard) -> None:
 
 def test_the_embedding_is_the_mean_of_the_scaled_windows(encoder: ttmrpp.TtmrppEncoder) -> None:
     windows = 0.3 * waves()[1:]
-    heard = encoder.embed(windows)
+    heard = encoder.embed([windows])[0]
     assert (heard.encoder, heard.version, heard.labels) == ("ttmrpp", ttmrpp.VERSION, {})
     assert heard.vector.shape == (ttmrpp.DIMENSION,)
     assert heard.vector.dtype == np.float32
     assert np.array_equal(heard.vector, encoder.place(ttmrpp.scaled(windows)).mean(axis=0))
 
 
+def test_windows_of_several_tracks_make_one_batch(encoder: ttmrpp.TtmrppEncoder) -> None:
+    """A loud track does not make what is soft in another one silent."""
+    tracks = [waves()[:1], 0.001 * waves()[1:]]
+    alone = [encoder.embed([windows])[0].vector for windows in tracks]
+    most, encoder._most = encoder._most, 4  # as on a graphics card, where it is more
+    together = encoder.embed(tracks)
+    encoder._most = most
+    for heard, vector in zip(together, alone, strict=True):
+        np.testing.assert_allclose(heard.vector, vector, rtol=0, atol=1e-5)
+
+
 def test_silence_is_listened_to(encoder: ttmrpp.TtmrppEncoder) -> None:
     silence = np.zeros((1, ttmrpp.SPEC.samples), np.float32)
     assert not ttmrpp.scaled(silence).any()
     assert not ttmrpp.scaled(silence + np.float32(0.25)).any()
-    assert np.isfinite(encoder.embed(silence).vector).all()
+    assert np.isfinite(encoder.embed([silence])[0].vector).all()
 
 
 def test_the_authors_file_end_to_end(folders: dict[int, Path], tmp_path: Path) -> None:

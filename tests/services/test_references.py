@@ -229,7 +229,7 @@ def test_a_folder_is_built_and_bad_files_are_named(
     encoder = musicnn.create(MODELS / "musicnn", Device.CPU)
     for row, vector in enumerate(index.vectors):
         windows = decode.windows(str(music[0] / "a" / f"{row}.wav"), musicnn.SPEC)
-        np.testing.assert_allclose(vector, encoder.embed(windows).vector, atol=1e-4)
+        np.testing.assert_allclose(vector, encoder.embed([windows])[0].vector, atol=1e-4)
     np.testing.assert_allclose(
         index.artist_vectors, [index.vectors[:2].mean(axis=0), index.vectors[2:].mean(axis=0)],
         rtol=1e-5,

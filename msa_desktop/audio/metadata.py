@@ -20,6 +20,8 @@ _TAGS_NAMES = {
     Field.ALBUM_ARTIST: "album_artist",
     Field.DATE: "year",
     Field.TRACK: "track_number",
+    Field.TRACK_GAIN: "track_gain",
+    Field.TRACK_PEAK: "track_peak",
 }
 """The name of a field in `Tags`, where it is another."""
 
@@ -58,6 +60,8 @@ def to_fields(tags: Tags) -> dict[Field, tuple[str, ...]]:
         Field.KEY: (tags.key,),
         Field.GROUPING: tags.grouping,
         Field.SUMMARY: (tags.summary,),
+        Field.TRACK_GAIN: (tags.track_gain,),
+        Field.TRACK_PEAK: (tags.track_peak,),
     }
     return {field: said for field, said in values.items() if any(said)}
 
@@ -92,6 +96,8 @@ def tags(*tables: Mapping[str, str]) -> Tags:
         key=first("key", "tkey", "initialkey"),
         grouping=tuple(dict.fromkeys(_several(first("grouping")))),
         summary=first("summary"),
+        track_gain=first("replaygain_track_gain"),
+        track_peak=first("replaygain_track_peak"),
     )
 
 

@@ -51,6 +51,8 @@ class AnalysisProgress:
         seconds_left: Estimate, or None while unknown.
         paused: The person paused it.
         current: Paths being listened to now.
+        measuring: Everything was listened to; what goes on is the measuring of tempo, key and
+            loudness, and the counts are of that.
     """
 
     done: int
@@ -60,6 +62,7 @@ class AnalysisProgress:
     seconds_left: float | None
     paused: bool
     current: tuple[str, ...] = ()
+    measuring: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,10 @@ class TagProgress:
     Attributes:
         done: Tracks or files dealt with, of `total`.
         path: The file in work, or "".
+        rate: Tracks a second while tags are proposed; 0 while it is not known.
+        seconds_left: Until the end at that rate; None while it is not known.
+        paused: The person holds it.
+        tokens_rate: Tokens a second that a language model writes while it writes; 0 without one.
     """
 
     work: TagWork
@@ -104,6 +111,10 @@ class TagProgress:
     total: int
     path: str = ""
     running: bool = True
+    rate: float = 0.0
+    seconds_left: float | None = None
+    paused: bool = False
+    tokens_rate: float = 0.0
 
 
 class ModelStep(StrEnum):
@@ -148,6 +159,7 @@ class StemsStep(StrEnum):
     LOAD = "load"  # the file's facts, then the model
     MEASURE = "measure"
     SEPARATE = "separate"
+    LISTEN = "listen"  # the stems, by the encoders
     EXPORT = "export"
 
 

@@ -28,6 +28,8 @@ class Field(StrEnum):
     KEY = "key"
     GROUPING = "grouping"
     SUMMARY = "summary"
+    TRACK_GAIN = "replaygain_track_gain"
+    TRACK_PEAK = "replaygain_track_peak"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,27 @@ FACTS: dict[Field, FieldFacts] = {
     Field.KEY: FieldFacts("Key", form=re.compile(r"[A-G][b#]?m?|o"), example="C, F#m or Ebm"),
     Field.GROUPING: FieldFacts("Grouping", many=True, listed=True),
     Field.SUMMARY: FieldFacts("Summary", longest=4000),
+    # As the ReplayGain 2.0 specification writes them: no plus, no other number of digits.
+    Field.TRACK_GAIN: FieldFacts(
+        "Track gain",
+        form=re.compile(r"(?!-0\.00)-?(0|[1-9][0-9]?)\.[0-9]{2} dB"),
+        example="-7.52 dB",
+    ),
+    Field.TRACK_PEAK: FieldFacts(
+        "Track peak", form=re.compile(r"(0|[1-9][0-9]?)\.[0-9]{6}"), example="0.988553"
+    ),
 }
 
-PROPOSED = (Field.GENRE, Field.MOOD, Field.BPM, Field.KEY, Field.GROUPING, Field.SUMMARY)
+PROPOSED = (
+    Field.GENRE,
+    Field.MOOD,
+    Field.BPM,
+    Field.KEY,
+    Field.GROUPING,
+    Field.SUMMARY,
+    Field.TRACK_GAIN,
+    Field.TRACK_PEAK,
+)
 """The tags the program proposes values for."""
 
 FieldValues = Mapping[Field, tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""Long work: a cancel token, looked at between items; progress, told now and then."""
+"""Long work: ended or held between its items; progress, told now and then."""
 
 from __future__ import annotations
 
@@ -36,6 +36,40 @@ class CancelToken:
         """Returns when the job was asked to end."""
         # Windows does not interrupt a wait without an end: Ctrl+C would go unheard.
         while not self._event.wait(_LISTEN_EVERY):
+            pass
+
+
+class JobControl(CancelToken):
+    """A cancel token of a job that can be held, too. Set from any thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._going = threading.Event()
+        self._going.set()
+
+    def pause(self) -> None:
+        """Asks the job to hold before its next item; one that was asked to end does not."""
+        self._going.clear()
+        if self.cancelled:  # without a lock: `cancel` sets its mark first, and lets go after
+            self._going.set()
+
+    def resume(self) -> None:
+        """Lets the job go on."""
+        self._going.set()
+
+    def cancel(self) -> None:
+        """Asks the job to end, also where it is held."""
+        super().cancel()
+        self._going.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the job is to hold."""
+        return not self._going.is_set()
+
+    def hold(self) -> None:
+        """Returns when the job may go on, or is to end."""
+        while not self._going.wait(_LISTEN_EVERY):
             pass
 
 

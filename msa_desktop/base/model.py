@@ -11,7 +11,7 @@ from typing import NewType
 import numpy as np
 from numpy.typing import NDArray
 
-from msa_desktop.base.music import Measures
+from msa_desktop.base.music import Measures, bpm_of, key_named
 from msa_desktop.base.text import printable
 
 TrackId = NewType("TrackId", int)
@@ -58,6 +58,8 @@ class Tags:
     key: str = ""
     grouping: tuple[str, ...] = ()
     summary: str = ""
+    track_gain: str = ""
+    track_peak: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,18 @@ class Track:
     def title(self) -> str:
         """The tagged title, or the file's name without extension."""
         return self.tags.title or os.path.splitext(display_path(os.path.basename(self.path)))[0]
+
+    @property
+    def bpm(self) -> float | None:
+        """Its tempo in beats a minute: what the file says, or else what was measured."""
+        tempo = self.measures.tempo
+        return bpm_of(self.tags.bpm) or (tempo.bpm if tempo else None)
+
+    @property
+    def key(self) -> str | None:
+        """Its key, one of `base.music.KEYS`: what the file says, or else what was measured."""
+        key = self.measures.key
+        return key_named(self.tags.key) or (key.name if key else None)
 
 
 @dataclass(frozen=True, slots=True)

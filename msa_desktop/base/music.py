@@ -11,6 +11,9 @@ _MINOR = ("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm",
 KEYS = _MAJOR + _MINOR
 """The keys, as ID3 writes them: twelve major ones from C upwards, then twelve minor ones."""
 
+MEASURING = 1
+"""The version of what measures tracks: counts up when the same sound would give something else."""
+
 REFERENCE = -18.0
 """LUFS that ReplayGain 2 brings every track to."""
 
@@ -138,10 +141,30 @@ def key_named(text: str) -> str | None:
     return KEYS[(_PITCHES[found["note"].lower()] + shift) % 12 + 12 * minor]
 
 
+def gain_text(gain: float) -> str:
+    """A gain, dB, as ReplayGain's tags say it: "-7.52 dB"."""
+    return f"{round(gain, 2) + 0.0:.2f} dB"  # nothing below zero is "-0.00"
+
+
+def peak_text(peak: float) -> str:
+    """A peak, 1 for full scale, as ReplayGain's tags say it: "0.988553"."""
+    return f"{peak:.6f}"
+
+
+def gain_of(text: str) -> float | None:
+    """The gain that a tag tells ("-7.52 dB", "+3,2db", "-7"), in dB; None where it tells none."""
+    number = text.strip().casefold().removesuffix("db").replace(",", ".")
+    try:
+        gain = float(number)
+    except ValueError:
+        return None
+    return gain if math.isfinite(gain) else None
+
+
 def bpm_of(text: str) -> float | None:
     """The tempo that a tag tells, in beats a minute; None where it tells none."""
     try:
         bpm = float(text.replace(",", "."))
     except ValueError:
         return None
-    return bpm if math.isfinite(bpm) and bpm > 0 else None
+    return bpm if 1 <= bpm < 1000 else None  # not a number is neither

@@ -77,7 +77,7 @@ def messages(
     Args:
         main: Called there, with the arguments and the connection to say things by.
         arguments: What pickle can carry.
-        cancel: Looked at while it has nothing to say.
+        cancel: Looked at several times a second, and before each message.
 
     Raises:
         Died: From the iterator: the process has ended. Who has heard all stops asking before.
@@ -102,6 +102,7 @@ def _heard(
     cancel: CancelToken,
 ) -> Iterator[Any]:
     while True:
+        cancel.check()  # also where it never falls silent
         try:
             while not connection.poll(_TICK):
                 cancel.check()

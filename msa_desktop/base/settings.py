@@ -81,6 +81,14 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Library"},
         ),
     ] = True
+    measure: Annotated[
+        bool,
+        Field(
+            title="Measure tempo, key and loudness",
+            description="When everything was listened to. It takes longer than the listening.",
+            json_schema_extra={"group": "Library"},
+        ),
+    ] = True
     exclude: Annotated[
         tuple[str, ...],
         Field(
@@ -141,6 +149,22 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Tags"},
         ),
     ] = Policy.FILL
+    bpm_policy: Annotated[
+        Policy,
+        Field(
+            title="BPM",
+            description="Fill where it is missing (add means the same), replace, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
+    key_policy: Annotated[
+        Policy,
+        Field(
+            title="Key",
+            description="Fill where it is missing (add means the same), replace, or never propose.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.FILL
     grouping_policy: Annotated[
         Policy,
         Field(
@@ -157,6 +181,14 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Tags"},
         ),
     ] = Policy.FILL
+    replaygain_policy: Annotated[
+        Policy,
+        Field(
+            title="ReplayGain",
+            description="Track gain and peak, as measured: where missing, replaced, or never.",
+            json_schema_extra={"group": "Tags"},
+        ),
+    ] = Policy.NEVER
     least_confidence: Annotated[
         float,
         Field(

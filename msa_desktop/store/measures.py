@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterable
 
 from msa_desktop.base.music import Measures, bpm_of, camelot_place, key_named
 
@@ -64,6 +65,13 @@ def copy_measures(conn: sqlite3.Connection, source: int, target: int) -> None:
         (target, source),
     )
     order(conn, target)
+
+
+def forget_measures(conn: sqlite3.Connection, ids: Iterable[int]) -> None:
+    """Forgets what was measured of tracks, so that they are measured again."""
+    for track_id in ids:
+        conn.execute("DELETE FROM measures WHERE track_id = ?", (track_id,))
+        order(conn, track_id)
 
 
 def order(conn: sqlite3.Connection, track_id: int) -> None:

@@ -285,6 +285,10 @@ _SCHEMA_4 = (
         silence_end REAL
     ) STRICT
     """,
+    # ReplayGain, as the files say it. They are all read once more for it.
+    "ALTER TABLE tracks ADD COLUMN track_gain TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE tracks ADD COLUMN track_peak TEXT NOT NULL DEFAULT ''",
+    "UPDATE tracks SET tags_complete = 0",
     # What a list is sorted and filtered by: what the file says, else what was measured.
     "ALTER TABLE tracks ADD COLUMN bpm_order REAL",
     "ALTER TABLE tracks ADD COLUMN key_order INTEGER",  # base.music.camelot_place

@@ -313,12 +313,15 @@ def look_again(conn: sqlite3.Connection, track_id: int) -> None:
 def _says(conn: sqlite3.Connection, track_id: int) -> dict[Field, tuple[str, ...]]:
     """What the library knows that a track's file says, of the fields that are proposed."""
     row = conn.execute(
-        "SELECT genre, mood, bpm, musical_key, grouping, summary FROM tracks WHERE id = ?",
+        "SELECT genre, mood, bpm, musical_key, grouping, summary, track_gain, track_peak"
+        " FROM tracks WHERE id = ?",
         (track_id,),
     ).fetchone()
+    if row is None:
+        return {}
     return {
         field: tuple(text.split(SEPARATOR))
-        for field, text in zip(PROPOSED, row or (), strict=False)
+        for field, text in zip(PROPOSED, row, strict=True)
         if text
     }
 

@@ -42,6 +42,8 @@ class TrackQuery:
         folder: For `Scope.FOLDER`: the folder's absolute path.
         words: What the person typed; every word must begin a word of the title, artist, album,
             genre, file name or folder. Any text is allowed; accents and case are ignored.
+        bpm: The lowest and the highest tempo, as tagged or else measured; None for any.
+        keys: Any of these of `base.music.KEYS`, as tagged or else measured; empty for all tracks.
         sort: The order.
         descending: The other way round.
     """
@@ -49,6 +51,8 @@ class TrackQuery:
     scope: Scope = Scope.ALL
     folder: str = ""
     words: str = ""
+    bpm: tuple[float, float] | None = None
+    keys: tuple[str, ...] = ()
     sort: SortKey = SortKey.ARTIST
     descending: bool = False
 
@@ -88,6 +92,8 @@ LACKING_IDS_SQL = """
         (SELECT track_id FROM vectors WHERE encoder = ? AND version = ?)
 """
 MATCHING_IDS_SQL = "SELECT rowid AS id FROM track_words WHERE track_words MATCH ?"
+BPM_IDS_SQL = "SELECT id FROM tracks WHERE bpm_order BETWEEN ? AND ?"
+KEY_IDS_SQL = "SELECT id FROM tracks WHERE key_order = ?"
 FOLDER_IDS_SQL = """
     SELECT tracks.id AS id FROM folders JOIN tracks ON tracks.folder_id = folders.id
     WHERE folders.path = ?1 OR (folders.path >= ?2 AND folders.path < ?3)

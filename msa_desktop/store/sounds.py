@@ -13,6 +13,12 @@ from msa_desktop.store.measures import copy_measures
 from msa_desktop.store.schema import STATE_CODES, STATES
 from msa_desktop.store.writes import find_by_sound, move_track, next_generation
 
+_STEM_TABLES = (
+    ("stems", "stem, level"),
+    ("stem_vectors", "stem, encoder, version, vector"),
+    ("stem_labels", "stem, source, scores"),
+)
+
 
 def state_of(conn: sqlite3.Connection, track_id: int) -> TrackState | None:
     """Where a track stands; None when it was removed."""
@@ -48,6 +54,13 @@ def copy_analysis(conn: sqlite3.Connection, source: int, target: int) -> None:
     for table, columns in (("labels", "source, scores"), ("peaks", "data")):
         conn.execute(
             f"INSERT OR REPLACE INTO {table} (track_id, {columns})"  # noqa: S608
+            f" SELECT ?, {columns} FROM {table} WHERE track_id = ?",
+            (target, source),
+        )
+    conn.execute("DELETE FROM stems WHERE track_id = ?", (target,))
+    for table, columns in _STEM_TABLES:
+        conn.execute(
+            f"INSERT INTO {table} (track_id, {columns})"  # noqa: S608
             f" SELECT ?, {columns} FROM {table} WHERE track_id = ?",
             (target, source),
         )

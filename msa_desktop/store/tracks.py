@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msa_desktop.base.model import AudioInfo, FloatArray, Root, Tags, Track, TrackId, TrackState
-from msa_desktop.base.music import Key, Loudness, Measures, Tempo
+from msa_desktop.base.music import Key, Loudness, Measures, Tempo, camelot_place
 from msa_desktop.store import query as sql
 from msa_desktop.store.db import Database, read_integers
 from msa_desktop.store.query import Scope, SortKey, TrackQuery
@@ -28,6 +28,7 @@ from msa_desktop.store.vector_rows import VectorRows, Vectors
 __all__ = [
     "Counts",
     "FolderCount",
+    "Paced",
     "Scope",
     "SortKey",
     "StoredStamp",
@@ -40,7 +41,7 @@ _TRACK_SQL = """
     SELECT tracks.id, folders.path, name, root_id, state, size, mtime_ns, added_at, reason, online,
         title, artist, album, album_artist, genre, year, track_number,
         codec, duration, sample_rate, channels, bit_rate,
-        mood, bpm, tracks.musical_key, grouping, summary,
+        mood, bpm, tracks.musical_key, grouping, summary, track_gain, track_peak,
         tempo, tempo_confidence, other_tempi, measures.musical_key, key_confidence,
         loudness, peak, silence_start, silence_end
     FROM tracks JOIN folders ON folders.id = folder_id JOIN roots ON roots.id = root_id
@@ -72,6 +73,21 @@ class TaggedTrack(NamedTuple):
     genre: tuple[str, ...]
     mood: tuple[str, ...]
     grouping: tuple[str, ...]
+
+
+class Paced(NamedTuple):
+    """Tracks with what a mix asks of them, each of shape (n,).
+
+    Attributes:
+        ids: The tracks.
+        bpm: Their tempi, as tagged or else measured; to a thousandth.
+        places: Those of their keys on the wheel (`base.music.camelot_place`), as tagged or else
+            measured; -1 where none was asked for.
+    """
+
+    ids: NDArray[np.int64]
+    bpm: NDArray[np.float64]
+    places: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,11 @@ class TrackReader:
         expression = match_expression(query.words)
         if expression:
             found = found[np.isin(found, self._ids(sql.MATCHING_IDS_SQL, expression))]
+        if query.bpm:
+            found = found[np.isin(found, self._ids(sql.BPM_IDS_SQL, *query.bpm))]
+        if query.keys:
+            each = [self._ids(sql.KEY_IDS_SQL, camelot_place(name)) for name in query.keys]
+            found = found[np.isin(found, np.concatenate(each))]
         return found
 
     def _ids(self, statement: str, *parameters: object) -> NDArray[np.int64]:
@@ -232,6 +253,11 @@ class TrackReader:
         row = self._row("SELECT data FROM peaks WHERE track_id = ?", track_id)
         return row[0] if row else None
 
+    def sound_id(self, track_id: int) -> bytes | None:
+        """What `Reading.sound_id` was when the file was read last; None before that."""
+        row = self._row("SELECT sound_id FROM tracks WHERE id = ?", track_id)
+        return row[0] if row else None
+
     def labels(self, track_id: int) -> dict[str, FloatArray]:
         """Label scores by source, each in the source's own order; empty before the analysis."""
         return self.labels_many([track_id]).get(track_id, {})
@@ -286,6 +312,44 @@ class TrackReader:
             version,
         )
 
+    def paced(self, low: float, high: float, places: Collection[int] | None = None) -> Paced:
+        """Tracks of a tempo from `low` to `high`, and of a key at one of these places.
+
+        Args:
+            low: Beats a minute.
+            high: The same.
+            places: As in `Paced`; None for every key, and none.
+        """
+        key, where = "-1", "bpm_order BETWEEN ? AND ?"
+        parameters: list[object] = [low, high]
+        if places is not None:
+            key, where = "key_order", f"{where} AND key_order IN {IN_JSON}"
+            parameters.append(json.dumps(list(places)))
+        found = self._ids(
+            f"SELECT id || ',' || CAST(round(1000 * bpm_order) AS INTEGER) || ',' || {key} AS id"  # noqa: S608
+            f" FROM tracks WHERE {where}",
+            *parameters,
+        ).reshape(-1, 3)
+        return Paced(found[:, 0], found[:, 1] / 1000, found[:, 2])
+
+    def tempi(self, ids: Iterable[int] | NDArray[np.int64]) -> dict[int, tuple[float, ...]]:
+        """Every tempo that was measured of some tracks; () where there is no beat.
+
+        Tracks that were not measured are left out.
+        """
+        rows = self._rows(
+            f"SELECT track_id, tempo, other_tempi FROM measures WHERE track_id IN {IN_JSON}",  # noqa: S608
+            json.dumps([int(track_id) for track_id in ids]),
+        )
+        return {
+            track_id: () if bpm is None else (bpm, *(other for other, _ in json.loads(others)))
+            for track_id, bpm, others in rows
+        }
+
+    def measured_count(self, version: int) -> int:
+        """How many tracks this version of the measuring has measured."""
+        return int(self._row("SELECT count(*) FROM measures WHERE version = ?", version)[0])
+
     def incompletely_read(self) -> list[tuple[TrackId, str]]:
         """Ids and paths of the tracks whose tags an older program read, as far as it knew them."""
         ids = self._ids(
@@ -315,7 +379,7 @@ def _track(row: Sequence[Any]) -> Track:
         track_id, folder, name, root_id, state, size, mtime_ns, added_at, reason, online,
         title, artist, album, album_artist, genre, year, track_number,
         codec, duration, sample_rate, channels, bit_rate,
-        mood, bpm, musical_key, grouping, summary,
+        mood, bpm, musical_key, grouping, summary, track_gain, track_peak,
         *measured,
     ) = row  # fmt: skip
     return Track(
@@ -336,6 +400,8 @@ def _track(row: Sequence[Any]) -> Track:
             musical_key,
             _several(grouping),
             summary,
+            track_gain,
+            track_peak,
         ),
         info=AudioInfo(duration, codec, sample_rate, channels, bit_rate)
         if codec is not None

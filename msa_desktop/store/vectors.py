@@ -65,6 +65,7 @@ class VectorIndex:
         version: str,
         exact_up_to: int = _EXACT_UP_TO,
     ) -> None:
+        self.version = version
         self._truth = VectorRows(db, encoder, version)
         self._file = folder / f"{encoder}.npz"
         self._label = (str(_FORMAT), encoder, version)

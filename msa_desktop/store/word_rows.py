@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from msa_desktop.base.music import camelot_place
 from msa_desktop.store.db import Database, read_integers
-from msa_desktop.store.query import MATCHING_IDS_SQL
+from msa_desktop.store.query import BPM_IDS_SQL, KEY_IDS_SQL, MATCHING_IDS_SQL
 from msa_desktop.store.schema import IN_JSON
 from msa_desktop.store.text import clean, indexed_words, sort_key, words
 
@@ -124,11 +124,11 @@ class WordRows:
 
     def by_bpm(self, low: float, high: float) -> Ids:
         """Tracks of a tempo from `low` to `high`, in beats a minute, as tagged or else measured."""
-        return self._ids("SELECT id FROM tracks WHERE bpm_order BETWEEN ? AND ?", low, high)
+        return self._ids(BPM_IDS_SQL, low, high)
 
     def by_key(self, name: str) -> Ids:
         """Tracks in one of `base.music.KEYS`, as tagged or else measured."""
-        return self._ids("SELECT id FROM tracks WHERE key_order = ?", camelot_place(name))
+        return self._ids(KEY_IDS_SQL, camelot_place(name))
 
     def change(self) -> int:
         """A number that another commit of anybody's changes; comparable within one thread."""

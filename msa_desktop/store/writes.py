@@ -255,6 +255,8 @@ def _tag_columns(said: Tags, name: str) -> dict[str, Any]:
         "musical_key": tags.key,
         "grouping": SEPARATOR.join(tags.grouping),
         "summary": tags.summary,
+        "track_gain": tags.track_gain,
+        "track_peak": tags.track_peak,
         "tags_complete": 1,
         "title_key": _title_key(tags.title, name),
         "artist_key": sort_key(tags.artist or tags.album_artist),
@@ -431,6 +433,8 @@ def _clean_tags(tags: Tags) -> Tags:
         clean(tags.key),
         _clean_values(tags.grouping),
         clean(tags.summary),
+        clean(tags.track_gain),
+        clean(tags.track_peak),
     )
 
 

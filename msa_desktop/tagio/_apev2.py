@@ -30,6 +30,8 @@ NAMES: dict[Field, tuple[str, ...]] = {
     Field.KEY: ("KEY", "InitialKey"),
     Field.GROUPING: ("Grouping",),
     Field.SUMMARY: ("Description",),
+    Field.TRACK_GAIN: ("REPLAYGAIN_TRACK_GAIN",),
+    Field.TRACK_PEAK: ("REPLAYGAIN_TRACK_PEAK",),
 }
 """The keys of a tag: the one that is written first, then others that are read."""
 

@@ -51,7 +51,13 @@ _PLACES: Mapping[Field, tuple[str, ...]] = {
     Field.KEY: ("TKEY", "TXXX:key", "TXXX:initialkey"),
     Field.GROUPING: ("TIT1",),
     Field.SUMMARY: ("COMM:msa",),
+    # Not RVA2: it says by how much, but not of what, and may be the person's own volume.
+    Field.TRACK_GAIN: ("TXXX:replaygain_track_gain",),
+    Field.TRACK_PEAK: ("TXXX:replaygain_track_peak",),
 }
+_IN_CAPITALS = frozenset({"replaygain_track_gain", "replaygain_track_peak"})
+"""Descriptions that are written so: some players look for nothing else."""
+
 _PLACES_BEFORE_2_4 = {
     **_PLACES,
     Field.DATE: ("TYER", "TDAT", "TDRC"),
@@ -206,6 +212,8 @@ def written(field: Field, values: tuple[str, ...], version: int) -> Iterator[Tex
     if read != meant:
         raise TagError(f'In an ID3 tag the {field} "{meant}" means "{read}": write it another way.')
     name, _, description = place.partition(":")
+    if description in _IN_CAPITALS:
+        description = description.upper()
     yield Text(place, label(name, description or None, version), texts)
 
 
@@ -216,7 +224,8 @@ def _escaped(genre: str) -> str:
 
 def encoded(text: Text, version: int) -> tuple[str, bytes]:
     """A frame's identifier and content: UTF-8, or before 2.4 Latin-1, or UTF-16 where it must."""
-    name, colon, description = text.place.partition(":")
+    name, colon, _ = text.place.partition(":")
+    description = text.label.partition(":")[2]  # as it is spelt
     value = "\0".join(text.values or ())
     encoding, codec, mark = b"\x03", "utf-8", b""
     if version < 4:

@@ -22,7 +22,10 @@ from msa_desktop.tagio._pieces import CHUNK, chunks, length_of, merged, sha256_o
 
 _log = logging.getLogger(__name__)
 
-_BPM_TOLERANCE = 0.5  # some formats hold whole numbers only
+_TOLERANCES = {
+    Field.BPM: 0.5,  # some formats hold whole numbers only
+    Field.TRACK_GAIN: 0.005,  # Opus counts in steps
+}
 _COUNTED = (Field.TRACK, Field.DISC)
 
 
@@ -98,7 +101,8 @@ def _unproved(reason: str) -> TagError:
 def _is_equal_value(field: Field, says: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     """Whether a tag reads back as it was meant, as far as its format can hold it.
 
-    ID3v2.3 joins several artists in one text; MP4 keeps tracks and tempo as whole numbers.
+    ID3v2.3 joins several artists in one text; MP4 keeps tracks and tempo as whole numbers, Opus
+    the gain as a number of steps.
     """
     is_joined = len(wanted) > 1 and says == ("; ".join(wanted),)
     if says == wanted or is_joined or (FACTS[field].listed and same(field, says, wanted)):
@@ -106,8 +110,9 @@ def _is_equal_value(field: Field, says: tuple[str, ...], wanted: tuple[str, ...]
     if len(says) != 1 or len(wanted) != 1:
         return False
     try:
-        if field is Field.BPM:
-            return abs(float(says[0]) - float(wanted[0])) <= _BPM_TOLERANCE
+        if field in _TOLERANCES:
+            one, other = (float(text.removesuffix(" dB")) for text in (says[0], wanted[0]))
+            return abs(one - other) <= _TOLERANCES[field]
         if field in _COUNTED:
             return [*map(int, says[0].split("/"))] == [*map(int, wanted[0].split("/"))]
     except ValueError:

@@ -36,8 +36,10 @@ _NAMES = {
     Field.KEY: ("WM/InitialKey",),
     Field.GROUPING: ("WM/ContentGroupDescription", "grouping"),
     Field.SUMMARY: ("WM/SubTitleDescription",),
+    Field.TRACK_GAIN: ("REPLAYGAIN_TRACK_GAIN", "replaygain_track_gain"),
+    Field.TRACK_PEAK: ("REPLAYGAIN_TRACK_PEAK", "replaygain_track_peak"),
 }
-"""The name that is written, and what FFmpeg writes instead."""
+"""The name that is written, and what FFmpeg and others write instead."""
 
 _HOLDERS = (CONTENT, EXTENDED, METADATA, LIBRARY)
 _ROOM = 2048  # bytes of new padding, where the old does not do

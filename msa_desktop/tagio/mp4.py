@@ -40,6 +40,8 @@ _FRAMES: dict[Field, tuple[str, ...]] = {
     Field.KEY: (_OWN + "initialkey", _OWN + "KEY"),
     Field.GROUPING: ("©grp",),
     Field.SUMMARY: ("desc",),
+    Field.TRACK_GAIN: (_OWN + "replaygain_track_gain",),
+    Field.TRACK_PEAK: (_OWN + "replaygain_track_peak",),
 }
 """The item written for each tag, and others that are read; "----" items with their names in any
 case."""

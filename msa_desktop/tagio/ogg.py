@@ -213,7 +213,7 @@ def _comments(source: Source, stream: _Stream) -> Comments:
     if stream.codec is _Codec.FLAC:
         is_right = data[:1] in _FLAC_COMMENTS
         start = _FLAC_HEADER
-    comments = vorbis_comment.parse(data, start)
+    comments = vorbis_comment.parse(data, start, opus=stream.codec is _Codec.OPUS)
     if stream.codec is _Codec.VORBIS:
         framing = data[comments.end : comments.end + 1]
         is_right &= int.from_bytes(framing, "big") & 1 == 1

@@ -28,6 +28,16 @@ def test_values_are_tidied() -> None:
             ["99", "1999-3-4", "soon", FULL_WIDTH, "2020-13-45"],
         ),
         (Field.TRACK, ["3", "3/12", "03"], ["A1", "3/", "12345"]),
+        (
+            Field.TRACK_GAIN,
+            ["-7.52 dB", "3.10 dB", "0.00 dB", "-0.01 dB", "-23.00 dB"],
+            ["-7.5 dB", "+3.10 dB", "-7.52", "-7.52dB", "-0.00 dB", "07.52 dB", "-7,52 dB", "loud"],
+        ),
+        (
+            Field.TRACK_PEAK,
+            ["0.988553", "1.000000", "1.128379", "0.000000"],
+            ["1", "0.98855", "0.9885534", "-0.988553", ".988553", "00.988553"],
+        ),
     ],
 )
 def test_forms(field: Field, good: list[str], bad: list[str]) -> None:

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from msa_desktop.base.music import KEYS, Loudness, bpm_of, camelot, camelot_place, key_named
+from msa_desktop.base.fields import Field, cleaned
+from msa_desktop.base.music import (
+    KEYS,
+    Loudness,
+    bpm_of,
+    camelot,
+    camelot_place,
+    gain_of,
+    gain_text,
+    key_named,
+    peak_text,
+)
 
 
 def test_the_wheel() -> None:
@@ -38,7 +51,7 @@ def test_a_key_by_its_place_on_the_wheel(name: str) -> None:
     ("text", "expected"),
     [
         ("120", 120), ("121.5", 121.5), ("121,5", 121.5), ("0", None), ("", None), ("fast", None),
-        ("nan", None), ("inf", None), ("-3", None),
+        ("nan", None), ("inf", None), ("-3", None), ("0.4", None), ("1e30", None),
     ],
 )  # fmt: skip
 def test_tempi_as_files_tell_them(text: str, expected: float | None) -> None:
@@ -48,3 +61,36 @@ def test_tempi_as_files_tell_them(text: str, expected: float | None) -> None:
 def test_silence_has_no_gain() -> None:
     assert Loudness(-23, 0.5, 0, 0).gain == 5
     assert Loudness(None, 0, 3, 3).gain is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-7.52 dB", -7.52), ("+3.1 dB", 3.1), ("-7,52dB", -7.52), (" -7 DB ", -7), ("4", 4),
+        ("0.00 dB", 0), ("", None), ("dB", None), ("loud", None), ("nan dB", None),
+        ("inf", None), ("-7.52 dB -8.00 dB", None),
+    ],
+)  # fmt: skip
+def test_gains_as_files_say_them(text: str, expected: float | None) -> None:
+    assert gain_of(text) == expected
+
+
+@given(st.floats(-99.99, 99.99))
+def test_a_gain_in_words_and_back(gain: float) -> None:
+    text = gain_text(gain)
+    assert cleaned(Field.TRACK_GAIN, [text]) == (text,)
+    said = gain_of(text)
+    assert said is not None
+    assert abs(said - gain) <= 0.005 + 1e-9
+    assert gain_text(said) == text
+
+
+@given(st.floats(0, 99.9))
+def test_a_peak_in_words(peak: float) -> None:
+    text = peak_text(peak)
+    assert cleaned(Field.TRACK_PEAK, [text]) == (text,)
+    assert abs(float(text) - peak) <= 5e-7 + 1e-9
+
+
+def test_nothing_is_below_nothing() -> None:
+    assert gain_text(-0.001) == "0.00 dB"

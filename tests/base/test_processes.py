@@ -51,3 +51,16 @@ def test_cancelled_whatever_it_does() -> None:
         cancel.cancel()
         next(said)
     assert not multiprocessing.active_children()
+
+
+def test_cancelled_where_it_never_falls_silent() -> None:
+    cancel = CancelToken()
+    with (
+        pytest.raises(Cancelled),
+        processes.messages(count, 1_000_000, 0, cancel=cancel) as said,
+    ):
+        for number in said:
+            assert number < 1000
+            if number == 10:
+                cancel.cancel()
+    assert not multiprocessing.active_children()

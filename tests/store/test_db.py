@@ -247,8 +247,10 @@ def test_databases_of_every_released_schema_open(schema: int, tmp_path: Path) ->
             grouping=("Vocal",),
             summary="Pop music.",
         )
+    if schema >= 4:
+        known = replace(known, track_gain="-9.00 dB", track_peak="1.000000")
     assert heard.tags == known
-    assert reader.incompletely_read() == ([(heard.id, heard.path)] if schema < 2 else [])
+    assert reader.incompletely_read() == ([(heard.id, heard.path)] if schema < 4 else [])
     assert heard.info == AudioInfo(252.5, "flac", 44_100, 2, 900_000)
     assert (heard.size, heard.mtime_ns, heard.added_at) == (
         31_000_000,

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from msa_desktop.base.music import Key, Loudness, Measures, Tempo
 from msa_desktop.store import sounds, writes
 from msa_desktop.store.measures import measured_by, store_measures
@@ -106,3 +109,23 @@ def test_lists_by_tempo_and_key(shelf: Shelf) -> None:
     assert shelf.reader.ids(TrackQuery(sort=SortKey.KEY)).tolist() == [slow, tagged, fast, none]
     backwards = TrackQuery(sort=SortKey.BPM, descending=True)
     assert shelf.reader.ids(backwards).tolist() == [fast, tagged, slow, none]
+
+
+def test_lists_of_a_tempo_and_of_keys(shelf: Shelf) -> None:
+    none, slow, fast, tagged = shelf.add("none.mp3", "slow.mp3", "fast.mp3", "tagged.mp3")
+    measure(shelf, slow, Measures(Tempo(70, 0.5), Key("G#m", 0.5)))
+    measure(shelf, fast, Measures(Tempo(140, 0.5), Key("E", 0.5)))
+    measure(shelf, tagged)
+    shelf.read(tagged, "Tagged", bpm="100", key="8A")
+
+    def listed(**asked: Any) -> object:
+        return shelf.reader.ids(TrackQuery(sort=SortKey.BPM, **asked)).tolist()
+
+    assert listed(bpm=(60, 100)) == [slow, tagged]
+    assert listed(bpm=(100.5, math.inf), descending=True) == [fast]
+    assert listed(keys=("E", "Am")) == [tagged, fast]
+    assert listed(keys=("E", "Am"), bpm=(0, 120)) == [tagged]
+    assert listed(keys=("Am",), words="tag") == [tagged]
+    assert listed(keys=("Am",), words="slow") == []
+    assert listed(keys=("C",)) == []
+    assert listed() == [slow, tagged, fast, none]

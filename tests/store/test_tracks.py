@@ -243,6 +243,14 @@ def test_files_directly_in_the_file_systems_root(shelf: Shelf) -> None:
     assert listed(shelf, TrackQuery(Scope.FOLDER, "/")) == ["a"]
 
 
+def test_the_identity_of_a_sound(shelf: Shelf) -> None:
+    a, b = shelf.add("a.mp3", "b.mp3")
+    shelf.read(a, "A", sound=b"one")
+    assert shelf.reader.sound_id(a) == b"one"
+    assert shelf.reader.sound_id(b) is None  # not read yet
+    assert shelf.reader.sound_id(999) is None
+
+
 def test_labels_vectors_and_peaks(shelf: Shelf) -> None:
     a, b = shelf.add("a.mp3", "b.mp3")
     assert (shelf.reader.labels(a), shelf.reader.peaks(a)) == ({}, None)

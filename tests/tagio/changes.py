@@ -6,7 +6,7 @@ import re
 
 from hypothesis import strategies as st
 
-from msa_desktop.base.fields import FACTS, Field, cleaned
+from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
 
 # What some format has no room for, and says so or reads as another value: a month without a day and
 # values with a semicolon before ID3v2.4, a genre that is a number, MP4's tracks with leading zeros.
@@ -38,6 +38,14 @@ def _values(field: Field) -> st.SearchStrategy[tuple[str, ...]]:
 ANY_CHANGES = st.sets(st.sampled_from(list(Field)), max_size=6).flatmap(
     lambda some: st.fixed_dictionaries({field: _values(field) for field in sorted(some)})
 )
+
+
+def possible(changes: FieldValues, *, opus: bool) -> dict[Field, tuple[str, ...]]:
+    """What a file has a place for: one of Opus has none for a peak."""
+    refused = (Field.TRACK_PEAK,) if opus else ()
+    return {
+        field: values for field, values in changes.items() if not values or field not in refused
+    }
 
 
 def same(field: Field, meant: tuple[str, ...], said: tuple[str, ...]) -> bool:

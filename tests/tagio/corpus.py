@@ -167,11 +167,13 @@ def ogg(folder: Path, name: str, kind: type, form: Form | None, *, tags: bool = 
     file = kind(path)
     file.tags.clear()
     if tags:
-        file.tags.extend(vorbis_comments())
+        opus = kind is OggOpus
+        left_out = (Field.TRACK_GAIN, Field.TRACK_PEAK) if opus else ()
+        file.tags.extend(vorbis_comments({f: RICH[f] for f in RICH if f not in left_out}))
         coded = base64.b64encode(front_picture().write()).decode("ascii")
         file.tags.append(("METADATA_BLOCK_PICTURE", coded))
-        if kind is OggOpus:
-            file.tags.append(("R128_TRACK_GAIN", "-512"))
+        if opus:  # 12.25 dB below R128's -23 LUFS, 7.25 below ReplayGain's -18
+            file.tags.extend([("R128_TRACK_GAIN", "-3136"), ("R128_ALBUM_GAIN", "-512")])
     file.save()
     return path
 
@@ -189,7 +191,11 @@ add(
     {},
 )
 add("ogg-flac", partial(ogg, name="sound.oga", kind=OggFLAC, form=OGG_FLAC))
-add("opus", partial(ogg, name="sound.opus", kind=OggOpus, form=FORMS[".opus"]))
+add(
+    "opus",
+    partial(ogg, name="sound.opus", kind=OggOpus, form=FORMS[".opus"]),
+    {field: values for field, values in RICH.items() if field is not Field.TRACK_PEAK},
+)
 add("opus-none", partial(ogg, name="s.opus", kind=OggOpus, form=FORMS[".opus"], tags=False), {})
 add("speex", partial(ogg, name="sound.spx", kind=OggSpeex, form=None))
 
@@ -323,6 +329,8 @@ def wma(folder: Path, *, tags: bool = True) -> Path:
         Field.KEY: "WM/InitialKey",
         Field.GROUPING: "WM/ContentGroupDescription",
         Field.SUMMARY: "WM/SubTitleDescription",
+        Field.TRACK_GAIN: "REPLAYGAIN_TRACK_GAIN",
+        Field.TRACK_PEAK: "REPLAYGAIN_TRACK_PEAK",
     }
     for field, values in RICH.items():
         file[names[field]] = [ASFUnicodeAttribute(value) for value in values]
@@ -334,7 +342,7 @@ def wma(folder: Path, *, tags: bool = True) -> Path:
     file["WM/Lyrics"] = [ASFUnicodeAttribute("All the words\nof the song")]
     file["WM/SharedUserRating"] = [ASFDWordAttribute(75)]
     file["MusicBrainz/Track Id"] = [ASFUnicodeAttribute("a1b2c3d4-0000-4000-8000-000000000000")]
-    file["replaygain_track_gain"] = [ASFUnicodeAttribute("-7.25 dB")]
+    file["replaygain_album_gain"] = [ASFUnicodeAttribute("-6.50 dB")]
     file["custom"] = [ASFUnicodeAttribute("first"), ASFUnicodeAttribute("second")]
     file["Private"] = [ASFByteArrayAttribute(bytes(range(256)))]
     file.save()

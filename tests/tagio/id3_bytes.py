@@ -58,7 +58,14 @@ NAMES: Mapping[int, Mapping[Field, str]] = {
         Field.GROUPING: "TT1",
     },
 }
-"""The plain text frames of each version; mood and summary are others."""
+"""The plain text frames of each version."""
+
+DESCRIBED = {
+    Field.MOOD: "mood",  # before 2.4
+    Field.TRACK_GAIN: "REPLAYGAIN_TRACK_GAIN",
+    Field.TRACK_PEAK: "replaygain_track_peak",
+}
+"""Frames of the person's own making, by what describes them; some programs write small letters."""
 
 
 def text(version: int, words: str) -> bytes:
@@ -77,9 +84,10 @@ def fields(version: int, values: Mapping[Field, tuple[str, ...]]) -> Frames:
         if field is Field.SUMMARY:
             name = "COM" if version == 2 else "COMM"
             found.append((name, b"\0eng" + b"msa\0" + words.encode("latin-1")))
-        elif field is Field.MOOD and version < 4:
+        elif field in DESCRIBED and (field is not Field.MOOD or version < 4):
             name = "TXX" if version == 2 else "TXXX"
-            found.append((name, b"\0mood\0" + words.encode("latin-1")))
+            content = f"\0{DESCRIBED[field]}\0{words}"
+            found.append((name, content.encode("latin-1")))
         elif field is Field.DATE and version < 4:
             found.append((NAMES[version][field], text(version, words[:4])))
             if len(words) == 10:
@@ -95,8 +103,8 @@ def rest(version: int, jpeg: bytes, png: bytes) -> Frames:
     """Everything else a well-kept file has, to survive every change."""
     old = version == 2
     found: Frames = [
-        ("TXX" if old else "TXXX", b"\0REPLAYGAIN_TRACK_GAIN\0-7.25 dB"),
-        ("TXX" if old else "TXXX", b"\0replaygain_track_peak\0000.988553"),
+        ("TXX" if old else "TXXX", b"\0REPLAYGAIN_ALBUM_GAIN\0-6.50 dB"),
+        ("TXX" if old else "TXXX", b"\0replaygain_album_peak\0001.000000"),
         ("TXX" if old else "TXXX", b"\0MusicBrainz Album Id\0a1b2c3d4-0000-4000-8000-000000000000"),
         (
             "TXX" if old else "TXXX",

@@ -38,6 +38,8 @@ RICH: Values = {
     Field.KEY: ("F#m",),
     Field.GROUPING: ("Evening",),
     Field.SUMMARY: ("Calm piano over slow drums.",),
+    Field.TRACK_GAIN: ("-7.25 dB",),
+    Field.TRACK_PEAK: ("0.988553",),
 }
 """What a file says whose format can hold all of it."""
 
@@ -92,6 +94,8 @@ def vorbis_comments(values: Values = RICH) -> list[tuple[str, str]]:
         Field.TRACK: "TRACKNUMBER",
         Field.DISC: "DISCNUMBER",
         Field.SUMMARY: "DESCRIPTION",
+        Field.TRACK_GAIN: "REPLAYGAIN_TRACK_GAIN",
+        Field.TRACK_PEAK: "replaygain_track_peak",
     }
     own = [
         (names.get(field, field.name.replace("_", "")), v)
@@ -103,7 +107,6 @@ def vorbis_comments(values: Values = RICH) -> list[tuple[str, str]]:
         *own,
         ("custom_lower", "second, of the same name"),
         ("Comment", "An unnamed comment"),
-        ("REPLAYGAIN_TRACK_GAIN", "-7.25 dB"),
         ("replaygain_album_gain", "-6.50 dB"),
         ("MUSICBRAINZ_TRACKID", "a1b2c3d4-0000-4000-8000-000000000000"),
         ("RATING", "80"),
@@ -148,6 +151,8 @@ def fill_mp4(path: Path) -> None:
             "rtng": [2],
             "sonm": ["sorted title"],
             own + "replaygain_track_gain": [b"-7.25 dB"],
+            own + "REPLAYGAIN_TRACK_PEAK": [b"0.988553"],
+            own + "replaygain_album_gain": [b"-6.50 dB"],
             own + "MusicBrainz Track Id": [b"a1b2c3d4-0000-4000-8000-000000000000"],
             own + "custom": [b"first", b"second"],
             "----:org.example:mood": [b"another program's"],
@@ -163,13 +168,19 @@ def fill_mp4(path: Path) -> None:
 
 def fill_ape(path: Path) -> None:
     tags = APEv2()
-    names = {Field.ALBUM_ARTIST: "Album Artist", Field.DATE: "Year", Field.SUMMARY: "Description"}
+    names = {
+        Field.ALBUM_ARTIST: "Album Artist",
+        Field.DATE: "Year",
+        Field.SUMMARY: "Description",
+        Field.TRACK_GAIN: "REPLAYGAIN_TRACK_GAIN",
+        Field.TRACK_PEAK: "replaygain_track_peak",
+    }
     for field, values in RICH.items():
         name = names.get(field, field.value.title())
         tags["BPM" if field is Field.BPM else "KEY" if field is Field.KEY else name] = list(values)
     tags["Comment"] = "An unnamed comment"
     tags["custom_lower"] = ["first", "second"]
-    tags["REPLAYGAIN_TRACK_GAIN"] = "-7.25 dB"
+    tags["REPLAYGAIN_ALBUM_GAIN"] = "-6.50 dB"
     tags["MUSICBRAINZ_TRACKID"] = "a1b2c3d4-0000-4000-8000-000000000000"
     tags["Lyrics"] = "All the words\nof the song"
     tags["Cover Art (Front)"] = APEValue(b"front.jpg\0" + jpeg(), BINARY)

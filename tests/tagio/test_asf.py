@@ -53,6 +53,8 @@ NAMES = {
     Field.KEY: "WM/InitialKey",
     Field.GROUPING: "WM/ContentGroupDescription",
     Field.SUMMARY: "WM/SubTitleDescription",
+    Field.TRACK_GAIN: "REPLAYGAIN_TRACK_GAIN",
+    Field.TRACK_PEAK: "REPLAYGAIN_TRACK_PEAK",
 }
 UNKNOWN = UUID("00112233-4455-6677-8899-aabbccddeeff").bytes_le
 DATA = UUID("75B22636-668E-11CF-A6D9-00AA0062CE6C").bytes_le
@@ -111,6 +113,7 @@ def edited(raw: bytes, changes: Changes) -> bytes:
     assert proof(new, changes) == proof(raw, changes)
     assert not lay_out(new, changes).frames
     asked = {NAMES[field] for field in changes} | {"date", "title", "grouping"}
+    asked |= {field.value for field in changes if field in (Field.TRACK_GAIN, Field.TRACK_PEAK)}
     seen = tags(new)
     assert [tag for tag in seen if tag[0] not in asked] == [
         tag for tag in tags(raw) if tag[0] not in asked
@@ -329,6 +332,21 @@ def test_values_in_every_object_are_read_and_replaced() -> None:
     assert edited(raw, {Field.MOOD: ("calm",)}).count(wide("WM/Mood")) == 1
 
 
+def test_a_gain_in_small_letters_is_read_and_replaced() -> None:
+    raw = whole(
+        extended(
+            ("replaygain_track_gain", 0, wide("+3.1 dB")),
+            ("replaygain_album_gain", 0, wide("-1.00 dB")),
+        )
+    )
+    assert read(raw) == {Field.TRACK_GAIN: ("+3.1 dB",)}
+    new = edited(raw, {Field.TRACK_GAIN: ("-7.52 dB",)})
+    assert [(name, str(value)) for name, value in tags(new)] == [
+        ("REPLAYGAIN_TRACK_GAIN", "-7.52 dB"),
+        ("replaygain_album_gain", "-1.00 dB"),
+    ]
+
+
 def test_the_least_file_there_is() -> None:
     new = edited(whole(), CHANGES)
     assert read(new) == {field: values for field, values in CHANGES.items() if values}
@@ -377,7 +395,7 @@ def test_which_files_are_known() -> None:
 
 
 ANY_NAME = st.sampled_from(
-    [*NAMES.values(), "date", "title", "Description", "custom", "WM/Picture"]
+    [*NAMES.values(), "date", "title", "replaygain_track_gain", "Description", "custom"]
 )
 KINDS = st.one_of(
     st.text(st.characters(exclude_categories=["C"]), max_size=12).map(lambda t: (0, wide(t))),

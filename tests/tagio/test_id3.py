@@ -210,7 +210,7 @@ def test_a_file_with_an_ape_tag_alone_keeps_to_it(
     """Readers that find an ID3v2 tag would see nothing else of what the APE tag says."""
     path = saved(tmp_path, sounds[name])
     ape = APEv2()
-    rest = {"Title": "Title", "REPLAYGAIN_TRACK_GAIN": "-7.25 dB", "Lyrics": "words", "Mine": "1"}
+    rest = {"Title": "Title", "REPLAYGAIN_ALBUM_GAIN": "-7.25 dB", "Lyrics": "words", "Mine": "1"}
     ape.update({**rest, "Genre": "Rock", "BPM": "90"})
     ape.save(path)
     path.write_bytes(path.read_bytes() + behind)

@@ -179,6 +179,8 @@ def test_every_place_that_is_written(tmp_path: Path, version: int) -> None:
         Field.KEY: ("F#m",),
         Field.GROUPING: ("One", "Two"),
         Field.SUMMARY: ("Words",),
+        Field.TRACK_GAIN: ("-7.52 dB",),
+        Field.TRACK_PEAK: ("0.988553",),
     }
     length = parsed(path).length
     frames = change(path, values)
@@ -189,7 +191,10 @@ def test_every_place_that_is_written(tmp_path: Path, version: int) -> None:
         3: "TIT2 TPE1 TALB TPE2 TCOM TDAT TYER TRCK TPOS TCON TXXX:mood TBPM TKEY TIT1 COMM:msa",
         2: "TT2 TP1 TAL TP2 TCM TDA TYE TRK TPA TCO TXX:mood TBP TKE TT1 COM:msa",
     }[version]
+    described = "TXX" if version == 2 else "TXXX"
+    names += f" {described}:REPLAYGAIN_TRACK_GAIN {described}:REPLAYGAIN_TRACK_PEAK"
     assert " ".join(frame.frame for frame in frames) == names
+    assert seen(path)["TXXX:REPLAYGAIN_TRACK_GAIN"].text == ["-7.52 dB"]
     assert seen(path)["TCON"].text == (["Rock", "Pop"] if version == 4 else ["Rock; Pop"])
     assert seen(path)["COMM:msa:eng"].text == ["Words"]
 
@@ -283,6 +288,38 @@ def test_other_spellings_are_read_and_go_when_written(tmp_path: Path) -> None:
     assert read(path) == {Field.MOOD: ("calm",), Field.DATE: ("1999-03-04",)}
     change(path, {Field.MOOD: ("dark",), Field.DATE: ("2001",)})
     assert set(seen(path)) == {"TXXX:mood", "TYER"}
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_gain_has_one_frame_whatever_its_case(tmp_path: Path, version: int) -> None:
+    name = "TXX" if version == 2 else "TXXX"
+    frames: Frames = [
+        (name, b"\0replaygain_track_gain\0+2.00 dB"),
+        (name, b"\0ReplayGain_Track_Gain\0+2.00 dB"),
+        (name, b"\0replaygain_album_gain\0-6.50 dB"),
+        (name, b"\0REPLAYGAIN_REFERENCE_LOUDNESS\x0089.0 dB"),
+    ]
+    if version == 4:
+        frames.append(("RVA2", b"track\0\1" + (-1000).to_bytes(2, "big", signed=True) + b"\0"))
+    path = saved(tmp_path, tag(version, frames))
+    assert read(path) == {Field.TRACK_GAIN: ("+2.00 dB",)}
+    before = seen(path)
+    assert change(path, {Field.TRACK_GAIN: ("-7.52 dB",)}) == (
+        FrameChange(f"{name}:replaygain_track_gain", ("+2.00 dB",), ()),
+        FrameChange(f"{name}:ReplayGain_Track_Gain", ("+2.00 dB",), ()),
+        FrameChange(f"{name}:REPLAYGAIN_TRACK_GAIN", (), ("-7.52 dB",)),
+    )
+    after = seen(path)
+    assert after["TXXX:REPLAYGAIN_TRACK_GAIN"].text == ["-7.52 dB"]
+    others = [frame for key, frame in before.items() if "track_gain" not in key.lower()]
+    assert [frame for key, frame in after.items() if "TRACK_GAIN" not in key] == others
+    change(path, {Field.TRACK_GAIN: ()})
+    assert list(seen(path).values()) == others
+
+
+def test_a_gain_in_small_letters_that_says_it_already_stays(tmp_path: Path) -> None:
+    path = saved(tmp_path, tag(4, [("TXXX", b"\0replaygain_track_gain\0-7.52 dB")]))
+    assert laid_out(path, {Field.TRACK_GAIN: ("-7.52 dB",)}).frames == ()
 
 
 def test_dates_before_2_4(tmp_path: Path) -> None:

@@ -54,6 +54,21 @@ def undone(planned: safe_write.Planned) -> None:
 
 
 @pytest.mark.parametrize("extension", [".mp3", ".flac", ".ogg", ".opus", ".m4a", ".wav"])
+def test_loudness_is_written_and_nothing_else(make: Maker, tmp_path: Path, extension: str) -> None:
+    path = make(tmp_path / f"song{extension}")
+    before, said = path.read_bytes(), safe_write.look(str(path))[1]
+    gain = {Field.TRACK_GAIN: ("-7.52 dB",)}
+    planned = written(Change(str(path), gain, expected={Field.TRACK_GAIN: ()}))
+    assert safe_write.look(str(path))[1] == {**said, **gain}
+    with pytest.raises(UserError, match=r'Track gain says "-7\.52 dB" by now'):
+        safe_write.plan(
+            Change(str(path), {Field.TRACK_GAIN: ("1.00 dB",)}, expected={Field.TRACK_GAIN: ()})
+        )
+    undone(planned)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("extension", [".mp3", ".flac", ".ogg", ".opus", ".m4a", ".wav"])
 def test_write_and_undo(make: Maker, tmp_path: Path, extension: str) -> None:
     path = make(tmp_path / f"song{extension}")
     before = path.read_bytes()
@@ -374,6 +389,20 @@ def test_what_a_format_cannot_hold_any_more_is_left_out(make: Maker, tmp_path: P
     assert planned.left_out == (Field.TRACK,)
     assert planned.after == {Field.GENRE: ("Rock",), Field.MOOD: ()}
     assert says(path) == ("Rock",)
+
+
+def test_a_former_gain_of_another_spelling_counts_in_opus_as_steps(
+    make: Maker, tmp_path: Path
+) -> None:
+    path = make(tmp_path / "song.opus")
+    sound = written(jazz(path)).sound
+    fields = {Field.TRACK_GAIN: ("+2.5 dB",), Field.TRACK_PEAK: ("0.9",)}
+    planned = written(safe_write.Former(str(path), fields, sound=sound))
+    assert planned.left_out == (Field.TRACK_PEAK,)
+    assert mutagen.File(path)["r128_track_gain"] == ["-640"]  # (2.5 - 5) * 256
+    assert safe_write.look(str(path))[1][Field.TRACK_GAIN] == ("2.50 dB",)
+    with pytest.raises(TagError, match="no place for a track peak"):
+        safe_write.plan(Change(str(path), {Field.TRACK_PEAK: ("0.988553",)}))
 
 
 @pytest.mark.parametrize("extension", [".mp3", ".flac", ".ogg", ".m4a", ".wav"])

@@ -13,6 +13,7 @@ from msa_desktop.base.history import FrameChange
 from msa_desktop.tagio import _vorbis_comment as vorbis_comment
 from msa_desktop.tagio._base import Keep, TagError
 from msa_desktop.tagio._pieces import named
+from tests.tagio.changes import possible
 
 Fields = dict[Field, tuple[str, ...]]
 VENDOR = "Xiph.Org libVorbis — ü".encode()
@@ -38,18 +39,20 @@ def entries_of(data: bytes) -> list[bytes]:
     return found
 
 
-def read(data: bytes) -> Fields:
-    return vorbis_comment.read(vorbis_comment.parse(data))
+def read(data: bytes, *, opus: bool = False) -> Fields:
+    return vorbis_comment.read(vorbis_comment.parse(data, opus=opus))
 
 
-def edited(data: bytes, changes: FieldValues) -> tuple[bytes, tuple[FrameChange, ...]]:
-    pieces, frames = vorbis_comment.edited(vorbis_comment.parse(data), changes)
+def edited(
+    data: bytes, changes: FieldValues, *, opus: bool = False
+) -> tuple[bytes, tuple[FrameChange, ...]]:
+    pieces, frames = vorbis_comment.edited(vorbis_comment.parse(data, opus=opus), changes)
     new = b"".join(data[p.offset : p.end] if isinstance(p, Keep) else p for p in pieces)
     return new, frames
 
 
-def others(data: bytes, changes: FieldValues) -> dict[str, bytes]:
-    return named(vorbis_comment.others(vorbis_comment.parse(data), changes))
+def others(data: bytes, changes: FieldValues, *, opus: bool = False) -> dict[str, bytes]:
+    return named(vorbis_comment.others(vorbis_comment.parse(data, opus=opus), changes))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,9 @@ def others(data: bytes, changes: FieldValues) -> dict[str, bytes]:
         (["DISCNUMBER=1", "TOTALDISCS=2"], {Field.DISC: ("1/2",)}),
         (["TITLE= ", "TITLE", "=TITLE", ""], {}),
         ([b"TITLE=caf\xe9"], {Field.TITLE: ("caf\ufffd",)}),
+        (["replaygain_track_gain=+2.0 dB"], {Field.TRACK_GAIN: ("+2.0 dB",)}),
+        (["REPLAYGAIN_TRACK_PEAK=0.9"], {Field.TRACK_PEAK: ("0.9",)}),
+        (["REPLAYGAIN_ALBUM_GAIN=-6.50 dB", "R128_TRACK_GAIN=-512"], {}),
     ],
 )
 def test_reads_every_common_way(entries: list[str | bytes], values: Fields) -> None:
@@ -228,7 +234,11 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     assert comments.end <= len(data)
 
 
-KEYS = [*vorbis_comment.NAMES.values(), ("TRACKTOTAL", "TOTALTRACKS", "DISCTOTAL", "TOTALDISCS")]
+KEYS = [
+    *vorbis_comment.NAMES.values(),
+    ("TRACKTOTAL", "TOTALTRACKS", "DISCTOTAL", "TOTALDISCS"),
+    ("R128_TRACK_GAIN",),
+]
 ENTRY = st.one_of(
     st.binary(max_size=12),
     st.builds(
@@ -252,20 +262,22 @@ CHANGES = st.sets(st.sampled_from(list(Field)), max_size=4).flatmap(
 )
 
 
-@given(entries=st.lists(ENTRY, max_size=12), changes=CHANGES)
-def test_any_change_of_any_comment(entries: list[bytes], changes: Fields) -> None:
+@given(entries=st.lists(ENTRY, max_size=12), changes=CHANGES, opus=st.booleans())
+def test_any_change_of_any_comment(entries: list[bytes], changes: Fields, opus: bool) -> None:
+    changes = possible(changes, opus=opus)
     data = packed(*entries)
-    new, frames = edited(data, changes)
-    before, after = read(data), read(new)
+    new, frames = edited(data, changes, opus=opus)
+    before, after = read(data, opus=opus), read(new, opus=opus)
     for field in Field:
         assert after.get(field, ()) == changes.get(field, before.get(field, ()))
-    assert others(new, changes) == others(data, changes)
-    assert edited(new, changes) == (new, ())
+    assert others(new, changes, opus=opus) == others(data, changes, opus=opus)
+    assert edited(new, changes, opus=opus) == (new, ())
     if not frames:
         assert new == data
 
     # Entries that mean none of the changed tags are the same, in the same order.
-    written = {key for field in changes for key in vorbis_comment._KEYS[field]}
+    comments = vorbis_comment.parse(data, opus=opus)
+    written = {key for field in changes for key in comments.keys(field)}
 
     def untouched(raw: bytes) -> list[bytes]:
         return [
@@ -286,3 +298,82 @@ def test_mutagen_reads_what_was_written(values: tuple[str, ...], title: tuple[st
     assert witness.get("artist") == ["Ada"]
     assert tuple(witness.get("genre", ())) == values
     assert tuple(witness.get("title", ())) == title
+
+
+# Opus: a gain in steps of 1/256 dB towards -23 LUFS, and no peak (RFC 7845, 5.2.1).
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (["R128_TRACK_GAIN=-3136"], "-7.25 dB"),
+        (["r128_track_gain=0"], "5.00 dB"),
+        (["R128_TRACK_GAIN=+128"], "5.50 dB"),
+        (["R128_TRACK_GAIN=-1281"], "0.00 dB"),  # -0.004
+        (["R128_TRACK_GAIN=-32768"], "-123.00 dB"),
+        (["R128_TRACK_GAIN=32767"], "133.00 dB"),
+        (["REPLAYGAIN_TRACK_GAIN=+2.5 dB"], "+2.5 dB"),
+        (["REPLAYGAIN_TRACK_GAIN=-9.00 dB", "R128_TRACK_GAIN=-512"], "3.00 dB"),
+        (["REPLAYGAIN_TRACK_GAIN=-9.00 dB", "R128_TRACK_GAIN=loud"], "-9.00 dB"),
+        (["R128_ALBUM_GAIN=-512"], None),
+        *(
+            ([f"R128_TRACK_GAIN={text}"], None)
+            for text in ("32768", "-32769", "-6.20 dB", " 5", "1_0", "\u0663", "9" * 5000)
+        ),
+    ],
+)
+def test_opus_has_a_gain_of_its_own(entries: list[str], said: str | None) -> None:
+    assert read(packed(*entries), opus=True) == ({Field.TRACK_GAIN: (said,)} if said else {})
+
+
+def test_opus_gets_no_second_gain() -> None:
+    data = packed("A=1", "REPLAYGAIN_TRACK_GAIN=-9.00 dB", "R128_ALBUM_GAIN=-512", "B=2")
+    new, frames = edited(data, {Field.TRACK_GAIN: ("-7.52 dB",)}, opus=True)
+    assert new == packed("A=1", "R128_TRACK_GAIN=-3205", "R128_ALBUM_GAIN=-512", "B=2")
+    assert frames == (
+        FrameChange("R128_TRACK_GAIN", (), ("-3205",)),
+        FrameChange("REPLAYGAIN_TRACK_GAIN", ("-9.00 dB",), ()),
+    )
+    gone, _ = edited(new, {Field.TRACK_GAIN: ()}, opus=True)
+    assert gone == packed("A=1", "R128_ALBUM_GAIN=-512", "B=2")
+
+
+def test_opus_has_no_place_for_a_peak() -> None:
+    data = packed("REPLAYGAIN_TRACK_PEAK=0.9", "A=1")
+    assert read(data, opus=True) == {Field.TRACK_PEAK: ("0.9",)}
+    with pytest.raises(TagError, match="no place for a track peak"):
+        edited(data, {Field.TRACK_PEAK: ("0.988553",)}, opus=True)
+    assert edited(data, {Field.TRACK_PEAK: ("0.9",)}, opus=True) == (data, ())
+    assert edited(data, {Field.TRACK_PEAK: ()}, opus=True)[0] == packed("A=1")
+
+
+def test_what_is_opus_alone_is_not_for_other_codecs() -> None:
+    data = packed("R128_TRACK_GAIN=-512", "A=1")
+    new, _ = edited(data, {Field.TRACK_GAIN: ("-7.52 dB",)})
+    assert new == packed("R128_TRACK_GAIN=-512", "A=1", "REPLAYGAIN_TRACK_GAIN=-7.52 dB")
+    assert others(new, {Field.TRACK_GAIN: ()}) == others(data, {Field.TRACK_GAIN: ()})
+
+
+@given(gain=values_of(Field.TRACK_GAIN))
+def test_opus_holds_every_gain(gain: tuple[str, ...]) -> None:
+    new, _ = edited(packed(), {Field.TRACK_GAIN: gain}, opus=True)
+    assert read(new, opus=True).get(Field.TRACK_GAIN, ()) == gain
+    for decibels in gain:
+        steps = int(VCommentDict(new, framing=False)["R128_TRACK_GAIN"][0])
+        assert abs(steps / 256 + 5 - float(decibels.split()[0])) <= 1 / 512
+        assert -(2**15) <= steps < 2**15
+
+
+@given(steps=st.integers(-(2**15), 2**15 - 1))
+def test_every_gain_of_opus_can_be_put_back(steps: int) -> None:
+    """As undo does where a file changed since; also one that nobody could type."""
+    said = read(packed(f"R128_TRACK_GAIN={steps}"), opus=True)
+    new, _ = edited(packed(), said, opus=True)
+    assert read(new, opus=True) == said
+    (entry,) = entries_of(new)
+    assert abs(int(entry.partition(b"=")[2]) - steps) <= 1
+
+
+def test_a_gain_that_is_none_is_refused() -> None:
+    with pytest.raises(TagError, match='"loud" is no number'):
+        edited(packed(), {Field.TRACK_GAIN: ("loud",)}, opus=True)

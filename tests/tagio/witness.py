@@ -43,6 +43,8 @@ _MP4 = {
     Field.KEY: "----:com.apple.iTunes:initialkey",
     Field.GROUPING: "©grp",
     Field.SUMMARY: "desc",
+    Field.TRACK_GAIN: "----:com.apple.iTunes:replaygain_track_gain",
+    Field.TRACK_PEAK: "----:com.apple.iTunes:replaygain_track_peak",
 }
 _APE = {
     Field.ALBUM_ARTIST: "Album Artist",
@@ -64,7 +66,10 @@ _ASF = {
     Field.KEY: "WM/InitialKey",
     Field.GROUPING: "WM/ContentGroupDescription",
     Field.SUMMARY: "WM/SubTitleDescription",
+    Field.TRACK_GAIN: "REPLAYGAIN_TRACK_GAIN",
+    Field.TRACK_PEAK: "REPLAYGAIN_TRACK_PEAK",
 }
+OPUS_GAIN = "vorbis:R128_TRACK_GAIN"
 
 
 def names_of(field: Field) -> set[str]:
@@ -82,7 +87,15 @@ def names_of(field: Field) -> set[str]:
         f"mp4:{_MP4[field]}",
         f"ape:{_APE.get(field, field.value).lower()}",
         f"asf:{_ASF[field]}",
+        *({OPUS_GAIN} if field is Field.TRACK_GAIN else ()),
+        *(_replaygain(field) if field in (Field.TRACK_GAIN, Field.TRACK_PEAK) else ()),
     }
+
+
+def _replaygain(field: Field) -> set[str]:
+    """The names that files write in capitals and in small letters alike."""
+    places = ("id3:TXXX:", "id3:TXX:", "vorbis:", "asf:", "mp4:----:com.apple.iTunes:")
+    return {place + name for place in places for name in (field.value, field.value.upper())}
 
 
 def seen(path: Path) -> Seen:

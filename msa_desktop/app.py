@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from msa_desktop.services.search import Search
 from msa_desktop.store.db import Database
 from msa_desktop.store.journal import Journal
 from msa_desktop.store.proposals import ProposalReader
+from msa_desktop.store.stem_rows import StemRows
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from msa_desktop.services.models import Models
     from msa_desktop.services.reading import Reading
     from msa_desktop.services.references import References
+    from msa_desktop.services.stem_search import StemSearch
     from msa_desktop.services.stems import Stems
     from msa_desktop.services.summaries import Summaries
     from msa_desktop.services.taggers import Taggers
@@ -85,26 +88,18 @@ class App:
             log.set_up(paths.logs, self.settings.log_level)
             self.database = Database(paths.database)
         self.events = EventBus()
-        # What comes with the program first: every track is heard by it before any other.
-        modules = sorted(plugins.load(encoders), key=lambda module: bool(module.MODELS))
-        self.encoders = tuple(
-            known
-            for module in modules
-            if (known := facts(module, resources() / "models", self._model_folder))
-        )
+        self._changing = threading.Lock()
+        self.encoders = self._find_encoders()
         self._lock = filelock.FileLock(paths.lock, timeout=0)
         self.tracks = TrackReader(self.database)
+        self.stem_rows = StemRows(self.database)
         self.vocabulary = vocabulary.load(resources() / "labels.toml")
-        self.search = Search(
-            self.tracks,
-            {
-                facts.id: VectorIndex(self.database, paths.indexes, facts.id, facts.version)
-                for facts in self.encoders
-            },
-            self.vocabulary,
-        )
+        self._indexes = self._open_indexes({})
+        self.search = Search(self.tracks, self._indexes, self.vocabulary)
         self.proposals = ProposalReader(self.database, self.tracks)
-        self.doctor = Doctor(paths, self.database, self.search, self.encoders, self.settings.device)
+        self.doctor = Doctor(
+            paths, self.database, self.search, lambda: self.encoders, self.settings.device
+        )
 
     @property
     def settings(self) -> Settings:
@@ -145,7 +140,7 @@ class App:
             self._make_pool,
             self.events,
             lambda: self.settings,
-            self.encoders,
+            lambda: self.encoders,
         )
 
     @cached_property
@@ -173,7 +168,7 @@ class App:
         from msa_desktop.services.references import References  # noqa: PLC0415 - start-up cost
 
         return References(
-            self.paths.references, indices(), self.encoders, self._make_pool, self.events
+            self.paths.references, indices(), lambda: self.encoders, self._make_pool, self.events
         )
 
     @cached_property
@@ -197,8 +192,10 @@ class App:
         from msa_desktop.encoders import _minilm  # noqa: PLC0415 - start-up cost
         from msa_desktop.services.reading import Reading  # noqa: PLC0415
 
-        sentences = facts(_minilm, resources() / "models", self._model_folder)
-        readers = (*self.encoders, *((sentences,) if sentences else ()))
+        def readers() -> tuple[EncoderFacts, ...]:
+            sentences = facts(_minilm, resources() / "models", self._model_folder)
+            return (*self.encoders, *((sentences,) if sentences else ()))
+
         return Reading(readers, self.settings.device, self.events)
 
     @cached_property
@@ -211,7 +208,8 @@ class App:
     @cached_property
     def stems(self) -> Stems:
         """Taking tracks apart."""
-        from msa_desktop.services.stems import Stems  # noqa: PLC0415 - start-up cost
+        from msa_desktop.services.stem_ears import StemEars  # noqa: PLC0415 - start-up cost
+        from msa_desktop.services.stems import Stems  # noqa: PLC0415
 
         return Stems(
             self.models,
@@ -220,7 +218,22 @@ class App:
             self.events,
             self.search.labels,
             self.vocabulary,
+            StemEars(
+                self.tracks,
+                self.stem_rows,
+                lambda: self.writer,
+                partial(self._make_pool, workers=1),
+                lambda: self.encoders,
+                self.events,
+            ),
         )
+
+    @cached_property
+    def stem_search(self) -> StemSearch:
+        """Tracks with similar drums, a similar voice."""
+        from msa_desktop.services.stem_search import StemSearch  # noqa: PLC0415 - start-up cost
+
+        return StemSearch(self.tracks, self.stem_rows, lambda: self.encoders, self.vocabulary)
 
     @cached_property
     def journal(self) -> Journal:
@@ -275,12 +288,54 @@ class App:
                 self.vocabulary,
                 self.words,
                 self.references,
+                self.stem_rows,
             ),
             self.taggers.current,
             self.words,
             self.events,
             lambda: self.settings,
         )
+
+    def models_changed(self) -> None:
+        """Models were installed or removed: what runs them comes into use, or goes.
+
+        Takes a moment: belongs into a background thread.
+        """
+        with self._changing:
+            self.encoders, former = self._find_encoders(), self.encoders
+            if self.encoders != former:
+                self._indexes = self._open_indexes(self._indexes)
+                self.search.use(self._indexes)
+                if "library" in self.__dict__:
+                    self.library.encoders_changed(self._memory)
+            if "reading" in self.__dict__:
+                self.reading.encoders_changed()
+
+    def _find_encoders(self) -> tuple[EncoderFacts, ...]:
+        """The encoders that can be run, what comes with the program first.
+
+        So every track is heard by it before any other.
+        """
+        modules = sorted(plugins.load(encoders), key=lambda module: bool(module.MODELS))
+        return tuple(
+            known
+            for module in modules
+            if (known := facts(module, resources() / "models", self._model_folder))
+        )
+
+    def _open_indexes(self, former: Mapping[str, VectorIndex]) -> dict[str, VectorIndex]:
+        """The index of each encoder; of one that has not changed, the former one."""
+        return {
+            one.id: former[one.id]
+            if one.id in former and former[one.id].version == one.version
+            else VectorIndex(self.database, self.paths.indexes, one.id, one.version)
+            for one in self.encoders
+        }
+
+    @property
+    def _memory(self) -> int:
+        """Megabytes that a process comes to need for all encoders."""
+        return sum(encoder.memory for encoder in self.encoders)
 
     def _model_folder(self, model_id: str) -> Path | None:
         """Where a model is that was installed and can be run; None where there is none."""
@@ -291,15 +346,18 @@ class App:
         return status.folder if status.usable else None
 
     def _make_pool(
-        self, on_outcome: Callable[[Outcome], None], on_error: Callable[[str], None]
+        self,
+        on_outcome: Callable[[Outcome], None],
+        on_error: Callable[[str], None],
+        workers: int | None = None,
     ) -> Pool:
         return Pool(
-            self.settings.worker_count,
+            workers or self.settings.worker_count,
             self.settings.file_time_limit,
             on_outcome,
             on_error=on_error,
             device=self.settings.device,
-            memory=sum(encoder.memory for encoder in self.encoders),
+            memory=self._memory,
         )
 
     def _neighbours_by(self) -> EncoderFacts:

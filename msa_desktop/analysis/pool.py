@@ -131,6 +131,10 @@ class Pool:
         self._time_limit = time_limit
         self._wake()
 
+    def set_memory(self, megabytes: int) -> None:
+        """Changes what a process comes to need; the next `set_limits` heeds it."""
+        self._affordable = _affordable(megabytes)
+
     def submit(self, task: Task, urgent: bool = False) -> None:
         """Queues a task. One that already waits for the same work on the same track is replaced."""
         self._queue.put(task, urgent=urgent)
@@ -157,9 +161,9 @@ class Pool:
         """Drops every task of these tracks that was not begun."""
         self._queue.drop(ids)
 
-    def cancel_pending(self) -> list[Task]:
-        """Drops every task that was not begun and returns them."""
-        return self._queue.clear()
+    def cancel_pending(self, work: Work | None = None) -> list[Task]:
+        """Drops every task that was not begun, or those of one work, and returns them."""
+        return self._queue.clear(work)
 
     @property
     def paused(self) -> bool:

@@ -99,12 +99,13 @@ class TaskQueue:
                     waiting.pop((track_id, work), None)
                     self._urgent.pop((track_id, work), None)
 
-    def clear(self) -> list[Task]:
-        """Drops every task and returns them in their order."""
+    def clear(self, work: Work | None = None) -> list[Task]:
+        """Drops every task, or those of one work, and returns them in their order."""
         with self._lock:
-            dropped = [task for queue in self._queues() for task in queue.values()]
+            dropped = []
             for queue in self._queues():
-                queue.clear()
+                for key in [key for key in queue if work is None or key[1] is work]:
+                    dropped.append(queue.pop(key))
         return dropped
 
     def _queues(self) -> tuple[OrderedDict[_Key, Task], ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from msa_desktop.base.model import Hit
+from msa_desktop.base.model import Hit, Track
+from msa_desktop.base.music import camelot
 from msa_desktop.cli._base import table
 
 
@@ -20,6 +21,20 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 4),
         "labels": list(hit.labels),
         "encoders": list(hit.encoders),
+    }
+
+
+def mix_json(hit: Hit) -> dict[str, Any]:
+    """A hit of what mixes well as JSON: with tempo and key."""
+    return hit_json(hit) | pace_json(hit.track)
+
+
+def pace_json(track: Track) -> dict[str, Any]:
+    """A track's tempo and key as JSON; null where none is known."""
+    return {
+        "bpm": None if track.bpm is None else round(track.bpm, 2),
+        "key": track.key,
+        "camelot": None if track.key is None else camelot(track.key),
     }
 
 

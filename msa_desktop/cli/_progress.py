@@ -26,7 +26,7 @@ from msa_desktop.base.events import (
     TagProgress,
     TagWork,
 )
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.jobs import JobControl
 from msa_desktop.base.text import bytes_in_words
 from msa_desktop.cli._base import say
 
@@ -46,13 +46,14 @@ _STEMS = {
     StemsStep.LOAD: "Loading the model",
     StemsStep.MEASURE: "Listening",
     StemsStep.SEPARATE: "Separating",
+    StemsStep.LISTEN: "Listening to the stems",
     StemsStep.EXPORT: "Writing",
 }
 
 
-def cancel_on_signal() -> CancelToken:
+def cancel_on_signal() -> JobControl:
     """A token that Ctrl+C and the request to end set: the work ends in good order."""
-    cancel = CancelToken()
+    cancel = JobControl()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         cancel.cancel()
@@ -107,7 +108,7 @@ class Teller:
             elif isinstance(event, ReferenceProgress) and event.running:
                 self._tell(f"Listening: {event.done} of {event.total}")
             elif isinstance(event, TagProgress) and event.running:
-                self._tell(f"{_WORK[event.work]}: {event.done} of {event.total}")
+                self._tell(tagging(event))
 
     def end_line(self) -> None:
         """Clears the line in place, so that what is printed next stands alone."""
@@ -137,10 +138,23 @@ def _share(progress: ModelProgress) -> str:
 
 def listening(progress: AnalysisProgress) -> str:
     """The progress in words."""
-    text = f"Listening: {progress.done} of {progress.total}"
-    if progress.rate:
-        text += f", {progress.rate:.1f} a second"
-    if progress.seconds_left is not None:
-        minutes, seconds = divmod(round(progress.seconds_left), 60)
+    speed = _speed(progress.rate, progress.seconds_left)
+    doing = "Measuring tempo, key and loudness" if progress.measuring else "Listening"
+    return f"{doing}: {progress.done} of {progress.total}{speed}"
+
+
+def tagging(progress: TagProgress) -> str:
+    """The progress in words."""
+    speed = _speed(progress.rate, progress.seconds_left)
+    tokens = f", {progress.tokens_rate:.0f} tokens a second" if progress.tokens_rate else ""
+    return f"{_WORK[progress.work]}: {progress.done} of {progress.total}{speed}{tokens}"
+
+
+def _speed(rate: float, seconds_left: float | None) -> str:
+    text = ""
+    if rate:
+        text = f", {rate:.1f} a second" if rate >= 0.1 else f", {60 * rate:.1f} a minute"
+    if seconds_left is not None:
+        minutes, seconds = divmod(round(seconds_left), 60)
         text += f", {minutes}:{seconds:02} left"
     return text

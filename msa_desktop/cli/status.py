@@ -9,7 +9,7 @@ import click
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import display_path
-from msa_desktop.base.paths import resources
+from msa_desktop.base.music import MEASURING
 from msa_desktop.cli._base import open_app, show, standard_options
 from msa_desktop.encoders._base import MANIFEST, read_model
 
@@ -25,7 +25,8 @@ def command() -> None:
         {
             "id": encoder.id,
             "version": encoder.version,
-            "ready": models_are_whole(resources() / "models" / encoder.id),
+            # One that was installed is only here where it is whole.
+            "ready": bool(encoder.load().MODELS) or models_are_whole(Path(encoder.folder)),
             "tracks": app.tracks.vector_count(encoder.id, encoder.version),
         }
         for encoder in app.encoders
@@ -33,6 +34,7 @@ def command() -> None:
     document = {
         "tracks": counts.tracks,
         "analysed": counts.analysed,
+        "measured": app.tracks.measured_count(MEASURING),
         "waiting": counts.new + counts.queued,
         "failed": counts.failed,
         "offline": counts.offline,

@@ -63,7 +63,8 @@ def command(
 ) -> None:
     """Takes a track apart: voice, drums, bass and the rest, each a file.
 
-    PATH is any audio file, in the library or not. What was taken apart before is not again.
+    PATH is any audio file, in the library or not. What was taken apart before is not again. The
+    stems of a whole track of the library are listened to as well, for msa-desktop similar --stem.
     """
     if end is not None and end <= start:
         raise click.BadParameter("the end must come after the start", param_hint="--end")

@@ -94,8 +94,11 @@ def propose_command(paths: tuple[str, ...], every: bool, least: float | None) ->
     app = open_app()
     wanted = None if every else _tracks(app, paths)
     with telling(app.events):
-        report = app.tagging.propose(wanted, least=least, cancel=cancel_on_signal())
+        report = app.tagging.propose(wanted, least=least, control=cancel_on_signal())
     lines = [f"{report.proposals} proposals for {report.tracks} tracks."]
+    minute, tokens = 60 * report.rate, report.tokens_rate
+    if tokens:
+        lines.append(f"{minute:.1f} tracks a minute; the model wrote {tokens:.0f} tokens a second.")
     if report.unheard:
         lines.append(f"{report.unheard} tracks were not listened to yet: msa-desktop scan")
     elif not report.tracks:
@@ -114,6 +117,8 @@ def propose_command(paths: tuple[str, ...], every: bool, least: float | None) ->
         "made": report.proposals,
         "unheard": report.unheard,
         "cancelled": report.cancelled,
+        "tracks_a_minute": round(minute, 1),
+        "tokens_a_second": round(tokens, 1),
         "proposals": proposals,
     }
     show(document, lines)

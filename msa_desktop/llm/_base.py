@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from msa_desktop.base.fields import Field, FieldValues
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore
+from msa_desktop.base.music import Measures
 from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
 
 
@@ -22,12 +23,40 @@ class Evidence:
             field, 20 at most, those of the person's own library first, each kind nearest first.
         votes: By field, how likely those neighbours make each word, 0 to 1.
         says: What the file says itself.
+        measures: Its tempo, key and loudness, as measured.
+        codec: FFmpeg's name of what its sound is coded in; "" before the file was read.
     """
 
     labels: tuple[LabelScore, ...]
     neighbours: Mapping[Field, tuple[TaggedNeighbour, ...]]
     votes: Mapping[Field, Mapping[str, float]]
     says: FieldValues
+    measures: Measures = field(default_factory=Measures)
+    codec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens that a language model wrote.
+
+    Attributes:
+        count: How many.
+        seconds: For how long it wrote; of a server, for how long it answered.
+    """
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, more: Tokens) -> Tokens:
+        return Tokens(self.count + more.count, self.seconds + more.seconds)
+
+    def rate_since(self, before: Tokens) -> float:
+        """Tokens a second that came to what there was before; 0 where none did."""
+        seconds = self.seconds - before.seconds
+        return (self.count - before.count) / seconds if seconds > 0 else 0.0
+
+
+NO_TOKENS = Tokens()
 
 
 class Tagger(Protocol):
@@ -35,6 +64,9 @@ class Tagger(Protocol):
 
     id: str
     """Id and version, such as "rules-1"; kept with what it proposed."""
+
+    tokens: Tokens
+    """All that a language model wrote for it so far; none where there is no model."""
 
     def suggest(
         self, evidence: Evidence, cancel: CancelToken | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from msa_desktop.base.fields import Field
 from msa_desktop.base.proposals import Suggestion
+from msa_desktop.llm import measured
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm.prompt import plain
 from msa_desktop.llm.rules import RulesTagger
@@ -15,7 +16,6 @@ from msa_desktop.llm.words import Words, is_decade
 _OFFERED = {Field.GENRE: 12, Field.MOOD: 6}
 _STATED = 8
 _LONGEST_WORD = 40  # characters; what is longer is no genre
-_OWN = "the file's own tags"
 
 Wanted = Callable[[Field, str], bool]
 
@@ -27,12 +27,13 @@ class Candidates:
     Attributes:
         tags: By field, each word as a model is shown it, and what it stands for, the surest first.
         stated: Labels that are sure enough to be stated in a sentence, the surest first.
-        numbers: What the program puts in the place of a name in braces: "{tempo}" is "120 BPM".
+        numbers: What the program puts in the place of a name in braces: "{tempo}" is "120 BPM",
+            as the file says or else as measured.
     """
 
     tags: Mapping[Field, Mapping[str, Suggestion]]
     stated: tuple[Suggestion, ...]
-    numbers: Mapping[str, str]
+    numbers: Mapping[str, Suggestion]
 
 
 def gather(
@@ -50,7 +51,7 @@ def gather(
     tags = {}
     for field, most in _OFFERED.items():
         own = [
-            Suggestion(words.canonical(field, word), 1.0, reason=_OWN)
+            Suggestion(words.canonical(field, word), 1.0, reason=measured.OWN)
             for word in evidence.says.get(field, ())
         ]
         usable = [
@@ -59,7 +60,7 @@ def gather(
             if not is_decade(made.value) and (wanted is None or wanted(field, made.value))
         ]
         tags[field] = _shown(usable[:most])
-    return Candidates(tags, rules.stated(evidence)[:_STATED], _numbers(evidence))
+    return Candidates(tags, rules.stated(evidence)[:_STATED], measured.stated(evidence))
 
 
 def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Suggestion]:
@@ -77,19 +78,3 @@ def _shown(suggestions: Sequence[Suggestion]) -> dict[str, Suggestion]:
         if word and len(word) <= _LONGEST_WORD:
             shown.setdefault(word, made)
     return shown
-
-
-_MAJOR_MINOR = {"m": " minor", "": " major"}
-
-
-def _numbers(evidence: Evidence) -> dict[str, str]:
-    """The tempo and the key that the file says, in a sentence's words."""
-    tempo = next(iter(evidence.says.get(Field.BPM, ())), "")
-    key = next(iter(evidence.says.get(Field.KEY, ())), "")
-    found = {}
-    if tempo and tempo.replace(".", "", 1).isdigit():
-        found["{tempo}"] = f"{round(float(tempo))} BPM"
-    if key[:1] in set("ABCDEFG") and len(key) <= 3:
-        note = key.removesuffix("m")
-        found["{key}"] = note + _MAJOR_MINOR[key[len(note) :]]
-    return found

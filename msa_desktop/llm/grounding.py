@@ -112,8 +112,10 @@ class Grounding:
         if not _SENTENCE.fullmatch(bare):
             raise Ungrounded("not one plain sentence")
         parts = self._parts(_WORD.findall(bare), self._spelled(known))
-        for name, value in known.numbers.items():
-            text = text.replace(name, value)
+        for name, made in known.numbers.items():
+            if name in text:
+                text = text.replace(name, made.value)
+                parts.append(made)
         return Grounded(text[0].upper() + text[1:], tuple(dict.fromkeys(parts)))
 
     def _spelled(self, known: Candidates) -> Mapping[str, Suggestion]:

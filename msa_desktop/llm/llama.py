@@ -18,7 +18,7 @@ from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.proposals import MOST_VALUES, Suggestion
 from msa_desktop.llm import candidates, prompt
-from msa_desktop.llm._base import Evidence
+from msa_desktop.llm._base import NO_TOKENS, Evidence, Tokens
 from msa_desktop.llm._engine import Options, Question, Reply
 from msa_desktop.llm._rest import ModelError
 from msa_desktop.llm.candidates import Candidates, Wanted
@@ -37,10 +37,12 @@ class Told:
     Attributes:
         tags: By field, the words it chose, as it was shown them, in its order.
         summary: Its sentence.
+        tokens: What it wrote for this.
     """
 
     tags: Mapping[Field, tuple[str, ...]]
     summary: str
+    tokens: Tokens = NO_TOKENS
 
 
 class Backend(Protocol):
@@ -87,6 +89,7 @@ class LlamaTagger:
         wanted: Wanted | None = None,
     ) -> None:
         self.id = f"{backend.kind}-{model}-{prompt.VERSION}"
+        self.tokens = NO_TOKENS
         self._reason = f"chosen by {model}"
         self._backend = backend
         self._rules = rules
@@ -113,6 +116,7 @@ class LlamaTagger:
         except ModelError as error:
             self._say(f"{error} The rules answer in the language model's place.")
             return found
+        self.tokens += told.tokens
         for field, tags in known.tags.items():
             chosen = [tags[word] for word in dict.fromkeys(told.tags.get(field, ()))]
             if chosen:
@@ -165,7 +169,9 @@ class LocalModel:
             asked = prompt.data(evidence, known, neighbours)
             reply = self._process.ask(Question(asked, grammar, prompt.LONGEST_ANSWER), cancel)
             if isinstance(reply, Reply):
-                return parsed(reply.text, known)
+                return replace(
+                    parsed(reply.text, known), tokens=Tokens(reply.written, reply.writing)
+                )
         raise ModelError(
             "What is known of a track does not fit the language model's context (the setting "
             '"llm_context").'

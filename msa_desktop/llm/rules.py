@@ -11,7 +11,8 @@ from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.proposals import HeardLabel, Suggestion, TaggedNeighbour
-from msa_desktop.llm._base import Evidence
+from msa_desktop.llm import measured
+from msa_desktop.llm._base import NO_TOKENS, Evidence
 from msa_desktop.llm.words import Words, is_decade
 
 _TRUST, _LIFT, _SCORE = 1.0, 1.0, 1.0
@@ -47,7 +48,7 @@ class _Heard:
 
 
 class RulesTagger:
-    """Suggests genre, mood, grouping and a summary from evidence alone.
+    """Suggests genre, mood, tempo, key, grouping, summary and ReplayGain from evidence alone.
 
     Args:
         words: The table of genres and moods.
@@ -55,6 +56,7 @@ class RulesTagger:
     """
 
     id = "rules-1"
+    tokens = NO_TOKENS
 
     def __init__(self, words: Words, usual: Mapping[str, float]) -> None:
         self._words = words
@@ -69,6 +71,8 @@ class RulesTagger:
             Field.GENRE: self._genres(heard, evidence),
             Field.MOOD: self._moods(heard, evidence),
             Field.GROUPING: _groupings(heard),
+            **measured.suggestions(evidence.measures),
+            **measured.replaygain(evidence),
         }
         summary = self._summary(found, heard, evidence)
         if summary is not None:
@@ -173,6 +177,11 @@ class RulesTagger:
         parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in voices]
         text = " ".join(map(in_a_sentence, [*moods, _listed(genres)]))
         text = text[0].upper() + text[1:] + ("" if text.lower().endswith("music") else " music")
+        numbers = measured.stated(evidence)
+        for joint, name in ((" at ", measured.TEMPO), (" in ", measured.KEY)):
+            if name in numbers:
+                text += joint + numbers[name].value
+        parts += numbers.values()
         names = [one.label.label for one in (*instruments, *voices)]
         if played := [name for name in names if name != _NO_VOICE]:
             text += " with " + _listed(played)
@@ -185,7 +194,9 @@ class RulesTagger:
             min((part.confidence for part in parts), default=1.0),
             tuple(labels),
             tuple(near)[:_MOST_NEIGHBOURS],
-            reason="" if parts else "the file's own tags",
+            "; ".join(dict.fromkeys(part.reason for part in parts if part.reason))
+            if parts
+            else measured.OWN,
         )
 
     def _stated(
@@ -227,6 +238,12 @@ def confidence(score: float, usual: float) -> float:
     log_odds = _log_odds(score)
     lift = log_odds - _log_odds(usual)
     return 1 / (1 + math.exp(-(_TRUST + _LIFT * lift + _SCORE * log_odds)))
+
+
+def score_of(sure: float, usual: float) -> float:
+    """The probability of a label that makes one so sure of it: the inverse of `confidence`."""
+    log_odds = (_log_odds(sure) - _TRUST + _LIFT * _log_odds(usual)) / (_LIFT + _SCORE)
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def _log_odds(probability: float) -> float:

@@ -17,7 +17,7 @@ import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +26,7 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.proposals import MOST_VALUES
 from msa_desktop.base.text import printable
 from msa_desktop.llm import prompt
-from msa_desktop.llm._base import Evidence
+from msa_desktop.llm._base import Evidence, Tokens
 from msa_desktop.llm._rest import ModelError, Rest
 from msa_desktop.llm.candidates import Candidates
 from msa_desktop.llm.grounding import LONGEST
@@ -85,19 +85,23 @@ class ServerModel:
         if self._closed.is_set():
             raise Cancelled
         self._rest.check()
+        began = time.monotonic()
         try:
-            text = self._answer(prompt.data(evidence, known, prompt.NEIGHBOURS[0]), known, cancel)
+            text, written = self._answer(
+                prompt.data(evidence, known, prompt.NEIGHBOURS[0]), known, cancel
+            )
             told = parsed(_object(text), known)
         except UserError as error:
             raise self._rest.failed(str(error)) from error
         self._rest.succeeded()
-        return told
+        return replace(told, tokens=Tokens(written, time.monotonic() - began if written else 0.0))
 
     def close(self) -> None:
         """Gives up what is under way."""
         self._closed.set()
 
-    def _answer(self, data: str, known: Candidates, cancel: CancelToken | None) -> str:
+    def _answer(self, data: str, known: Candidates, cancel: CancelToken | None) -> tuple[str, int]:
+        """The answer's words, and how many tokens they are."""
         body: dict[str, Any] = {
             "messages": [{"role": "user", "content": prompt.INSTRUCTION + data + prompt.CUE}],
             "temperature": 0,
@@ -235,19 +239,22 @@ def _exchange(
         connection.close()
 
 
-def _content(text: bytes) -> str:
-    """The answer's words in a chat completion.
+def _content(text: bytes) -> tuple[str, int]:
+    """The answer's words in a chat completion, and its tokens: 0 where the server does not tell.
 
     Raises:
         ModelError: It is none.
     """
     try:
-        content = json.loads(text)["choices"][0]["message"]["content"]
+        completion = json.loads(text)
+        content = completion["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise ModelError(
             "The language model's server sent something else than an answer."
         ) from error
-    return str(content)
+    usage = completion.get("usage")
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else 0
+    return str(content), min(count, len(text)) if isinstance(count, int) and count > 0 else 0
 
 
 def _object(text: str) -> str:

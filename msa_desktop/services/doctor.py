@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Doctor:
         paths: DataPaths,
         database: Database,
         search: Search,
-        encoders: Iterable[EncoderFacts],
+        encoders: Callable[[], Iterable[EncoderFacts]],
         device: Device,
     ) -> None:
         self._paths = paths
@@ -67,7 +67,7 @@ class Doctor:
         return [
             self._database_check(),
             *self._index_checks(),
-            *_model_checks(self._encoders, self._device),
+            *_model_checks(self._encoders(), self._device),
             self._disk_check(),
             *_watch_checks(),
         ]

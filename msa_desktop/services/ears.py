@@ -53,8 +53,13 @@ class Ears:
         self._reader = reader
         self._indexes = indexes
         self._lock = threading.Lock()
-        self._measured: tuple[int, ...] = ()  # of each index, when the fusion was learned
+        # The state of each index when the fusion was learned.
+        self._measured: tuple[tuple[str, int], ...] = ()
         self._fusion: Fusion | None = None
+
+    def use(self, indexes: Mapping[str, VectorIndex]) -> None:
+        """Answers by other indexes from now on."""
+        self._indexes = indexes
 
     def nearest(self, track_id: int, count: int, encoder: str | None = None) -> Alike:
         """The tracks that sound most like one, best first; itself is left out.
@@ -158,7 +163,7 @@ class Ears:
         """What is known of the encoders; learned anew when an index takes its measure anew."""
         for index in self._indexes.values():
             index.refresh()
-        measured = tuple(index.measured for index in self._indexes.values())
+        measured = tuple((name, index.measured) for name, index in self._indexes.items())
         with self._lock:
             if measured != self._measured:
                 self._fusion = self._learn()

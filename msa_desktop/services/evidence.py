@@ -1,4 +1,4 @@
-"""What is known of a track: what was heard in it, what its file says, what its neighbours carry.
+"""What is known of a track: heard, measured, said by its file, carried by its neighbours.
 
 Neighbours are the person's own tagged tracks. Where few of these carry a field, the tracks of the
 reference indexes stand beside them: who has tagged nothing yet has the words of others to begin
@@ -26,9 +26,11 @@ from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm.neighbours import Predictions, TaggedLibrary
 from msa_desktop.llm.words import Words, is_decade
+from msa_desktop.services import stem_evidence
 from msa_desktop.services.references import References
 from msa_desktop.store.proposals import ProposalReader
 from msa_desktop.store.reference import ReferenceIndex
+from msa_desktop.store.stem_rows import StemRows
 from msa_desktop.store.tracks import TrackReader
 
 _log = logging.getLogger(__name__)
@@ -98,6 +100,7 @@ class EvidenceReader:
         vocabulary: The words for what is heard.
         words: The words of files, to join their spellings.
         references: The reference indexes, or None for none.
+        stems: What was heard in stems, or None for no regard to it.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class EvidenceReader:
         vocabulary: Vocabulary,
         words: Words,
         references: References | None = None,
+        stems: StemRows | None = None,
     ) -> None:
         self._reader = reader
         self._proposals = proposals
@@ -115,6 +119,7 @@ class EvidenceReader:
         self._vocabulary = vocabulary
         self._words = words
         self._references = references
+        self._stems = stems
 
     def surroundings(self, fields: Collection[Field]) -> Surroundings:
         """Learns from the library's tagged tracks, but not from what the program itself wrote.
@@ -198,6 +203,7 @@ class EvidenceReader:
         """
         ids = [track.id for track in tracks]
         heard = self._reader.labels_many(ids)
+        apart = self._stems.of_many(ids) if self._stems else {}
         says = {track.id: metadata.to_fields(track.tags) for track in tracks}
         near = {
             field: self._neighbours(
@@ -207,7 +213,11 @@ class EvidenceReader:
         }
         return {
             track.id: Evidence(
-                tuple(self._vocabulary.merged(heard.get(track.id, {}))),
+                stem_evidence.refined(
+                    self._vocabulary.merged(heard.get(track.id, {})),
+                    apart.get(track.id, {}),
+                    self._vocabulary,
+                ),
                 {
                     field: told[track.id].neighbours
                     for field, told in near.items()
@@ -215,6 +225,8 @@ class EvidenceReader:
                 },
                 {field: told[track.id].votes for field, told in near.items() if track.id in told},
                 says[track.id],
+                track.measures,
+                track.info.codec if track.info else "",
             )
             for track in tracks
         }

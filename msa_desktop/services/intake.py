@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
 from msa_desktop.base.events import EventBus, Notice, PeaksReady, TracksChanged
 from msa_desktop.base.model import Reading, TrackId, TrackState, display_path
+from msa_desktop.base.music import MEASURING, Measures
 from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.store import proposals, sounds, writes
+from msa_desktop.store.measures import measured_by, store_measures
 from msa_desktop.store.writer import Writer
 
 _log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ class _Next:
 
     ended: TrackId | None = None
     failed: bool = False
-    listen: Task | None = None
+    more: list[Task] = field(default_factory=list)
     changed: set[TrackId] = field(default_factory=set)
     peaks: TrackId | None = None
     twins: list[TrackId] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Intake:
     A file is read (tags, length, sound id). Is its sound one the library already analysed, then
     nothing is listened to again: the same file retagged keeps its analysis, a file that moved and
     was retagged becomes the track that is missing elsewhere, and a second copy takes over the
-    first one's analysis. Everything else is listened to.
+    first one's analysis. Everything else is listened to, and when all that is done, measured.
 
     Args:
         writer: The one writer.
@@ -54,7 +56,9 @@ class Intake:
         events: Where changes are told.
         encoders: The encoders every track is to be heard by; one that turns out not to work is
             left out from then on.
-        counter: Counts files to their end.
+        counter: Counts files to their end, but for the measuring.
+        measured: Counts files that are to be measured.
+        measures: Whether tracks are to be measured.
         is_away: Whether the disk a file is on is not there now; may take long to answer.
         on_lost: Told why an outcome could not be stored.
     """
@@ -64,16 +68,21 @@ class Intake:
         writer: Writer,
         pool: Pool,
         events: EventBus,
-        encoders: tuple[EncoderFacts, ...],
+        encoders: Callable[[], tuple[EncoderFacts, ...]],
         counter: ProgressCounter,
+        measured: ProgressCounter,
         *,
+        measures: Callable[[], bool],
         is_away: Callable[[str], bool],
         on_lost: Callable[[Exception], None],
     ) -> None:
         self._writer = writer
         self._events = events
-        self.encoders = encoders
+        self._encoders = encoders
+        self._unusable: set[EncoderFacts] = set()
         self._counter = counter
+        self._measured = measured
+        self._measures = measures
         self._pool = pool
         self._is_away = is_away
         self._on_lost = on_lost
@@ -86,7 +95,7 @@ class Intake:
 
     def queue(self, jobs: Iterable[tuple[TrackId, str]]) -> None:
         """Has files, as (id, path) pairs, read, and then listened to where that is needed."""
-        self._submit(Task(track_id, path, Work.READ) for track_id, path in jobs)
+        self._submit((Task(track_id, path, Work.READ) for track_id, path in jobs), self._counter)
 
     def listen(
         self, jobs: Iterable[tuple[TrackId, str]], encoders: Iterable[EncoderFacts] | None = None
@@ -96,11 +105,17 @@ class Intake:
         What others heard in a track stays, whatever becomes of it.
         """
         by = self.encoders if encoders is None else tuple(encoders)
-        self._submit(Task(track_id, path, Work.LISTEN, by) for track_id, path in jobs)
+        tasks = (Task(track_id, path, Work.LISTEN, by) for track_id, path in jobs)
+        self._submit(tasks, self._counter)
 
-    def _submit(self, tasks: Iterable[Task]) -> None:
+    def measure(self, jobs: Iterable[tuple[TrackId, str]]) -> None:
+        """Has tempo, key and loudness of files measured, after everything that is listened to."""
+        tasks = (Task(track_id, path, Work.MEASURE) for track_id, path in jobs)
+        self._submit(tasks, self._measured)
+
+    def _submit(self, tasks: Iterable[Task], counter: ProgressCounter) -> None:
         tasks = list(tasks)
-        self._counter.waiting(task.track_id for task in tasks)
+        counter.waiting(task.track_id for task in tasks)
         for task in tasks:
             self._pool.submit(task)
 
@@ -149,11 +164,16 @@ class Intake:
     def forget(self, ids: Iterable[TrackId]) -> None:
         """These tracks were removed from the library."""
         ids = list(ids)
-        self._pool.drop(ids)
-        self._counter.dropped(ids)
+        self._drop(ids)
         with self._lock:
             self._missing.difference_update(ids)
         self._no_longer_awaited(ids)
+
+    def _drop(self, ids: Collection[TrackId]) -> None:
+        """Nothing is to be done for these tracks any more."""
+        self._pool.drop(ids)
+        self._counter.dropped(ids)
+        self._measured.dropped(ids)
 
     def take(self, outcome: Outcome) -> None:
         """Stores one outcome; called from the pool's supervisor thread, and returns at once."""
@@ -167,12 +187,18 @@ class Intake:
                 target=self._ask_the_disk, args=(outcome,), name="disk check", daemon=True
             ).start()
 
+    @property
+    def encoders(self) -> tuple[EncoderFacts, ...]:
+        """The encoders every track is to be heard by, less those that turned out not to work."""
+        with self._lock:
+            return tuple(one for one in self._encoders() if one not in self._unusable)
+
     def _do_without(self, encoder: EncoderFacts, reason: str) -> None:
         """No track is to be heard by this encoder any more; the person is told why, once."""
         with self._lock:
-            known = encoder in self.encoders
-            self.encoders = tuple(e for e in self.encoders if e != encoder)
-        if known:
+            told = encoder in self._unusable
+            self._unusable.add(encoder)
+        if not told:
             self._events.publish(Notice(reason, is_error=True))
 
     def _ask_the_disk(self, outcome: Outcome) -> None:
@@ -195,7 +221,7 @@ class Intake:
             self._go_on(outcome, following)
 
         def failed(error: Exception) -> None:
-            self._counter.dropped([outcome.task.track_id])
+            self._counter_of(outcome.task).dropped([outcome.task.track_id])
             self._no_longer_awaited([outcome.task.track_id])
             self._on_lost(error)
 
@@ -206,29 +232,43 @@ class Intake:
 
     def _store(self, connection: sqlite3.Connection, outcome: Outcome, following: _Next) -> None:
         task = outcome.task
-        track_id = task.track_id
-        state = sounds.state_of(connection, track_id)
+        state = sounds.state_of(connection, task.track_id)
         if state is None:
             return  # removed from the library meanwhile
         heard = state is TrackState.ANALYSED
-        if task.work is Work.PEAKS:
-            if outcome.peaks is not None:
-                writes.store_peaks(connection, track_id, outcome.peaks)
-                following.peaks = track_id
-            else:
+        match task.work:
+            case Work.PEAKS:
+                self._store_peaks(connection, outcome, following)
+            case Work.MEASURE:
+                if heard:  # else its file changed: it will be read, and measured, again
+                    self._store_measures(connection, outcome, following)
+            case Work.LISTEN if outcome.failure is not None and heard:
+                # What it lacks is another encoder's answer: not a reason to lose what it has.
                 _log.warning("%s: %s", display_path(task.path), outcome.failure)
-        elif outcome.failure is not None and task.work is Work.LISTEN and heard:
-            # What it lacks is another encoder's answer: not a reason to lose what it has.
-            _log.warning("%s: %s", display_path(task.path), outcome.failure)
-            following.ended = track_id
-        elif outcome.failure is not None:
-            writes.store_failure(connection, track_id, outcome.failure)
-            following.end(track_id, failed=True)
-        elif outcome.reading is not None:
-            self._store_reading(connection, task, outcome.reading, following)
-        elif state is TrackState.NEW:
-            pass  # the file changed while it was listened to: it is read again first
-        elif not outcome.embeddings:
+                following.ended = task.track_id
+            case _ if outcome.failure is not None:
+                writes.store_failure(connection, task.track_id, outcome.failure)
+                following.end(task.track_id, failed=True)
+            case Work.READ if outcome.reading is not None:
+                self._store_reading(connection, task, outcome.reading, following)
+            case Work.LISTEN if state is not TrackState.NEW:
+                # Of a new one the file changed while it was listened to: it is read again first.
+                self._store_analysis(connection, outcome, following)
+
+    def _store_peaks(
+        self, connection: sqlite3.Connection, outcome: Outcome, following: _Next
+    ) -> None:
+        if outcome.peaks is not None:
+            writes.store_peaks(connection, outcome.task.track_id, outcome.peaks)
+            following.peaks = outcome.task.track_id
+        else:
+            _log.warning("%s: %s", display_path(outcome.task.path), outcome.failure)
+
+    def _store_analysis(
+        self, connection: sqlite3.Connection, outcome: Outcome, following: _Next
+    ) -> None:
+        track_id = outcome.task.track_id
+        if not outcome.embeddings:
             following.ended = track_id
         else:
             writes.store_analysis(connection, track_id, outcome.embeddings)
@@ -237,6 +277,30 @@ class Intake:
                 if sounds.state_of(connection, twin) is TrackState.QUEUED:
                     sounds.copy_analysis(connection, track_id, twin)
                     following.twins.append(twin)
+        self._measure_next(connection, outcome.task, following)
+
+    def _measure_next(self, connection: sqlite3.Connection, task: Task, following: _Next) -> None:
+        """Has a track that was heard measured, where that was not done yet."""
+        if self._measures() and measured_by(connection, task.track_id) != MEASURING:
+            following.more.append(Task(task.track_id, task.path, Work.MEASURE))
+
+    def _store_measures(
+        self, connection: sqlite3.Connection, outcome: Outcome, following: _Next
+    ) -> None:
+        """Stores a track's measures, and gives them to the other files of the same sound.
+
+        Of one that cannot be measured nothing is told, and that is stored: it was heard all the
+        same, and is not to be tried at every start.
+        """
+        if outcome.failure is not None:
+            _log.warning("%s: %s", display_path(outcome.task.path), outcome.failure)
+        track_id, measures = outcome.task.track_id, outcome.measures or Measures()
+        store_measures(connection, track_id, measures, MEASURING)
+        following.changed.add(track_id)
+        for twin in sounds.twins(connection, track_id):
+            if measured_by(connection, twin) != MEASURING:
+                store_measures(connection, twin, measures, MEASURING)
+                following.changed.add(twin)
 
     def _store_reading(
         self, connection: sqlite3.Connection, task: Task, reading: Reading, following: _Next
@@ -253,6 +317,7 @@ class Intake:
             if state is TrackState.ANALYSED:
                 lacking = self._lacking(connection, track_id)
                 if not lacking:
+                    self._measure_next(connection, task, following)
                     return
             twins = sounds.twins(connection, track_id)
             twins = [twin for twin in twins if not self._lacking(connection, twin)]
@@ -272,7 +337,7 @@ class Intake:
         if again or state is not TrackState.ANALYSED:
             writes.requeue(connection, [track_id])
         following.ended = None
-        following.listen = Task(track_id, task.path, Work.LISTEN, lacking)
+        following.more.append(Task(track_id, task.path, Work.LISTEN, lacking))
 
     def _lacking(
         self, connection: sqlite3.Connection, track_id: TrackId
@@ -283,29 +348,35 @@ class Intake:
 
     def _go_on(self, outcome: Outcome, following: _Next) -> None:
         task = outcome.task
-        if following.listen is not None:
-            self._pool.submit(following.listen)
+        for more in following.more:
+            self._submit([more], self._counter_of(more))
         if following.failed:
             with self._lock:
                 listeners = list(self._failure_listeners)
             for told in listeners:
                 told(task.track_id)
-        if following.ended is not None:
+        if task.work is Work.MEASURE:
+            for measured in {task.track_id, *following.changed}:
+                self._measured.finished(measured)
+        elif following.ended is not None:
             self._counter.finished(following.ended, failed=following.failed)
-        elif following.listen is None and task.work is not Work.PEAKS:
+        elif not following.more and task.work is not Work.PEAKS:
             self._counter.dropped([task.track_id])
         self._pool.drop(following.twins)
         for twin in following.twins:
             self._counter.finished(twin)
         following.changed.update(following.twins)
         if following.changed:
-            # Only a reading changes what a list is sorted and filtered by.
-            structure = task.work is Work.READ or following.failed
+            # Only what is read and measured changes what a list is sorted and filtered by.
+            structure = task.work in (Work.READ, Work.MEASURE) or following.failed
             self._events.publish(TracksChanged(frozenset(following.changed), structure))
         if following.peaks is not None:
             self._events.publish(PeaksReady(following.peaks))
         if task.work is Work.READ:
             self._no_longer_awaited([task.track_id])
+
+    def _counter_of(self, task: Task) -> ProgressCounter:
+        return self._measured if task.work is Work.MEASURE else self._counter
 
     def _no_longer_awaited(self, ids: Iterable[TrackId]) -> None:
         """These newcomers were read, or are gone themselves."""
@@ -321,8 +392,7 @@ class Intake:
                 return
             gone, self._missing = self._missing, set()
         writes.remove_tracks(connection, gone)
-        self._pool.drop(gone)
-        self._counter.dropped(gone)
+        self._drop(gone)
 
     def _tell_removed(self) -> None:
         self._events.publish(TracksChanged(frozenset()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from msa_desktop.llm import rules
-from msa_desktop.stems.record import INSTRUMENTAL, VOCALS, Level
+from msa_desktop.stems.record import INSTRUMENTAL, VOCALS
 
 _NEGLIGIBLE = 0.01  # mean RMS (-40 dB) below which a stem is what the model let through
 _NOTHING = 1e-4  # mean RMS (-80 dB) that is no share of anything
@@ -20,8 +20,10 @@ _SUREST = 0.95
 _SUREST_LABELS = 0.75
 _LIKELY = 0.5  # what labels say less surely is no evidence
 _UNHEARD = 0.1  # a label less sure than this says that there is nothing of it
-_VOICES = ("vocals", "female vocals", "male vocals", "choir", "opera")
-_NO_VOICE = "no vocals"
+VOICE = "vocals"
+VOICES = (VOICE, "female vocals", "male vocals", "choir", "opera")
+"""The vocabulary's words that mean a voice; `VOICE` says nothing of whose."""
+NO_VOICE = "no vocals"
 
 
 class Kind(StrEnum):
@@ -51,20 +53,24 @@ class KindOfTrack:
     negligible: tuple[str, ...] = ()
 
 
-def from_stems(levels: Mapping[str, Level]) -> KindOfTrack:
+def is_negligible(rms: float) -> bool:
+    """Whether a stem holds as good as nothing; `rms` as in `stems.record.Level`."""
+    return rms < _NEGLIGIBLE
+
+
+def from_stems(levels: Mapping[str, float]) -> KindOfTrack:
     """By the loudness of voice and instruments.
 
     Args:
-        levels: As in `Record.levels`.
+        levels: The `stems.record.Level.rms` of each stem.
     """
     negligible = tuple(
-        name for name, level in levels.items() if name != INSTRUMENTAL and level.rms < _NEGLIGIBLE
+        name for name, rms in levels.items() if name != INSTRUMENTAL and is_negligible(rms)
     )
     if VOCALS not in levels or INSTRUMENTAL not in levels:
         return KindOfTrack(Kind.UNKNOWN, 0.0, negligible=negligible)
     voice, rest = (
-        level.rms if level.rms >= _NOTHING else 0.0
-        for level in (levels[VOCALS], levels[INSTRUMENTAL])
+        rms if rms >= _NOTHING else 0.0 for rms in (levels[VOCALS], levels[INSTRUMENTAL])
     )
     if not voice + rest:
         return KindOfTrack(Kind.UNKNOWN, 0.0, 0.0, 0.0, negligible)
@@ -99,7 +105,7 @@ def from_labels(
         known = [name for name in names if name in heard]
         return max((rules.confidence(heard[name], usual[name]) for name in known), default=0.0)
 
-    voice, none = sure(_VOICES), sure([_NO_VOICE])
+    voice, none = sure(VOICES), sure([NO_VOICE])
     confidence = min(max(voice, none), _SUREST_LABELS)
     if confidence < _LIKELY:
         return KindOfTrack(Kind.UNKNOWN, 0.0)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
@@ -23,6 +23,7 @@ from msa_desktop.base.events import (
 )
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import Root, TrackId, display_path
+from msa_desktop.base.music import MEASURING
 from msa_desktop.base.paths import is_inside
 from msa_desktop.base.settings import Settings
 from msa_desktop.encoders._base import EncoderFacts
@@ -30,7 +31,7 @@ from msa_desktop.services.background import Background, Wanted, merge
 from msa_desktop.services.intake import Intake
 from msa_desktop.services.progress import ProgressCounter
 from msa_desktop.services.scanning import ScanCounts, Scanner
-from msa_desktop.store import writes
+from msa_desktop.store import measures, writes
 from msa_desktop.store.tracks import Scope, TrackQuery, TrackReader
 from msa_desktop.store.writer import Writer
 from msa_desktop.watch.scan import root_is_there
@@ -71,7 +72,7 @@ class Library:
         make_pool: Makes the worker processes.
         events: Where changes are told.
         settings: The settings in force.
-        encoders: The encoders every track is to be heard by.
+        encoders: The encoders every track is to be heard by, now.
     """
 
     def __init__(
@@ -81,13 +82,15 @@ class Library:
         make_pool: MakePool,
         events: EventBus,
         settings: Callable[[], Settings],
-        encoders: tuple[EncoderFacts, ...],
+        encoders: Callable[[], tuple[EncoderFacts, ...]],
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._events = events
         self._settings = settings
         self._counter = ProgressCounter()
+        self._measured = ProgressCounter()
+        self._measures = settings().measure
         self._broken: str | None = None
         self.pool = make_pool(self._take, self._pool_broke)
         self._intake = Intake(
@@ -96,6 +99,8 @@ class Library:
             events,
             encoders,
             self._counter,
+            self._measured,
+            measures=lambda: self._settings().measure,
             is_away=self._is_away,
             on_lost=self._outcome_lost,
         )
@@ -200,6 +205,14 @@ class Library:
         """Works by the settings that are now in force."""
         settings = self._settings()
         self.pool.set_limits(settings.worker_count, settings.file_time_limit)
+        if settings.measure != self._measures:
+            self._measures = settings.measure
+            if settings.measure:
+                self._measure_the_rest()
+            else:
+                dropped = self.pool.cancel_pending(Work.MEASURE)
+                self._measured.dropped(task.track_id for task in dropped)
+            self._events.publish(self.progress())
         looked_at = (settings.watch, settings.exclude, settings.follow_links)
         if self._background is None or looked_at == self._looked_at:
             return
@@ -218,6 +231,19 @@ class Library:
             self._watch_roots()
         else:
             self.rescan()
+
+    def encoders_changed(self, memory: int) -> None:
+        """Encoders came or went: has the library heard by those it has not been heard by.
+
+        Args:
+            memory: Megabytes that a process comes to need for all of them.
+        """
+        self.pool.set_memory(memory)
+        settings = self._settings()
+        self.pool.set_limits(settings.worker_count, settings.file_time_limit)
+        if self._background is not None:
+            self._fill_in()
+            self._events.publish(self.progress())
 
     def rescan(self) -> None:
         """Looks through every folder again, in the background."""
@@ -252,20 +278,24 @@ class Library:
     def resume(self) -> None:
         """Goes on listening."""
         self._broken = None
-        self._counter.restart_clock()
+        for counter in (self._counter, self._measured):
+            counter.restart_clock()
         self.pool.resume()
         self._events.publish(self.progress())
 
     def stop_analysis(self) -> None:
         """Drops what waits; the next scan takes it up again."""
         dropped = self.pool.cancel_pending()
-        self._counter.dropped(task.track_id for task in dropped)
+        for counter in (self._counter, self._measured):
+            counter.dropped(task.track_id for task in dropped)
         self._events.publish(self.progress())
 
     def progress(self) -> AnalysisProgress:
-        """How far the listening is."""
-        pool = self.pool
-        return self._counter.snapshot(paused=pool.paused, current=pool.current)
+        """How far the listening is, or the measuring that follows it."""
+        measuring = self._counter.idle and not self._measured.idle
+        counter = self._measured if measuring else self._counter
+        progress = counter.snapshot(paused=self.pool.paused, current=self.pool.current)
+        return replace(progress, measuring=measuring)
 
     def prioritise(self, track_id: TrackId) -> None:
         """This file next: the person is looking at it."""
@@ -274,7 +304,13 @@ class Library:
     def analyse_again(self, ids: Sequence[TrackId]) -> None:
         """Forgets what was heard in these tracks and listens to them anew."""
         found = self._reader.get_many(ids)
-        self._writer.run(lambda db: writes.requeue(db, [track.id for track in found]))
+        ids = [track.id for track in found]
+
+        def change(db: sqlite3.Connection) -> None:
+            writes.requeue(db, ids)
+            measures.forget_measures(db, ids)
+
+        self._writer.run(change)
         self._events.publish(TracksChanged(frozenset(track.id for track in found)))
         self._intake.queue_again((track.id, track.path) for track in found)
 
@@ -291,7 +327,8 @@ class Library:
         """Has done what an older program left undone.
 
         Tracks that an encoder, new or of a new version, has not heard are heard by it, and keep
-        what the others heard; tags that were not read before are read.
+        what the others heard; tags that were not read before are read; and what was not measured
+        is measured.
         """
         self._intake.queue(self._reader.incompletely_read())
         lacking: dict[int, tuple[EncoderFacts, ...]] = {}
@@ -302,6 +339,12 @@ class Library:
             ids = [track_id for track_id, wanted in lacking.items() if wanted == encoders]
             tracks = (track for track in self._reader.get_many(ids) if not track.offline)
             self._intake.listen(((track.id, track.path) for track in tracks), encoders)
+        if self._settings().measure:
+            self._measure_the_rest()
+
+    def _measure_the_rest(self) -> None:
+        tracks = self._reader.get_many(self._reader.unmeasured(MEASURING))
+        self._intake.measure((track.id, track.path) for track in tracks if not track.offline)
 
     # -- one scan, from start to end -----------------------------------------------------------
 
@@ -390,13 +433,13 @@ class Library:
     def _wait_until_heard(self, cancel: CancelToken) -> None:
         while True:
             self._writer.flush()
-            if self._counter.idle and self._intake.settled:
+            if self._counter.idle and self._measured.idle and self._intake.settled:
                 return
             cancel.check()
             if self._broken is not None:
                 raise UserError(self._broken)
             self._events.publish(self.progress())
-            self._counter.wait(_TELL_EVERY)
+            (self._measured if self._counter.idle else self._counter).wait(_TELL_EVERY)
 
     def close(self) -> None:
         """Ends the background work. Files in work are given up and taken up at the next start."""

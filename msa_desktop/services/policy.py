@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.fields import FACTS, Field, cleaned
 from msa_desktop.base.model import TrackId
+from msa_desktop.base.music import bpm_of, key_named
 from msa_desktop.base.proposals import MOST_VALUES, Policy, Proposal, Suggestion
 from msa_desktop.base.settings import Settings
 from msa_desktop.base.text import spelling
 from msa_desktop.llm.words import Words
 from msa_desktop.store.proposals import ANY_WORD
 
-"""Values proposed at most; of other fields one."""
-
 _NARROWER = 0.8
 """A narrower genre this nearly as sure takes the place of the broader one."""
+
+_MEASURED_WITHIN = 0.04
+"""Of a tempo: the error up to which `Tempo.confidence` calls it right."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +65,12 @@ def rules(settings: Settings, words: Words, least: float | None = None) -> Rules
         {
             Field.GENRE: settings.genre_policy,
             Field.MOOD: settings.mood_policy,
+            Field.BPM: settings.bpm_policy,
+            Field.KEY: settings.key_policy,
             Field.GROUPING: settings.grouping_policy,
             Field.SUMMARY: settings.summary_policy,
+            Field.TRACK_GAIN: settings.replaygain_policy,
+            Field.TRACK_PEAK: settings.replaygain_policy,
         },
         settings.least_confidence if least is None else least,
         _keys(words, settings.allowed_words),
@@ -102,6 +108,8 @@ def propose(
         return None
     if current and (policy is Policy.FILL or (policy is Policy.ADD and not many)):
         return None
+    if field is Field.BPM:
+        suggestions = [made for made in suggestions if not _is_tempo(current, made.value)]
     taken = {_key(words, field, _mine(field, value, by)) for value in current}
     seen = taken | _above(words, field, current) if policy is Policy.ADD else set()
     kept: list[Suggestion] = []
@@ -177,8 +185,16 @@ def _mine(field: Field, value: str, by: Rules) -> str:
 
 
 def _key(words: Words, field: Field, value: str) -> str:
-    """What all spellings and names of one word have in common."""
+    """What all spellings and names of one word, or of one key, have in common."""
+    if field is Field.KEY:
+        return key_named(value) or spelling(value)
     return spelling(words.canonical(field, value))
+
+
+def _is_tempo(current: Sequence[str], measured: str) -> bool:
+    """Whether a file says the measured tempo already, as far as measuring can tell."""
+    said, bpm = (bpm_of(" ".join(values)) for values in (current, [measured]))
+    return said is not None and bpm is not None and abs(said / bpm - 1) <= _MEASURED_WITHIN
 
 
 def _keys(words: Words, given: Collection[str]) -> frozenset[str]:

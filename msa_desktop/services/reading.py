@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -36,7 +36,7 @@ class Reading:
     """Vectors of sentences, by encoder. Thread-safe; one call at a time.
 
     Args:
-        encoders: Those that are ready; the ones that read no words are passed over.
+        encoders: Those that are ready now; the ones that read no words are passed over.
         device: Where they run.
         events: Where it is told, once, that one cannot read.
         idle: Seconds without a sentence after which the memory is given back.
@@ -44,13 +44,14 @@ class Reading:
 
     def __init__(
         self,
-        encoders: Sequence[EncoderFacts],
+        encoders: Callable[[], Sequence[EncoderFacts]],
         device: Device,
         events: EventBus,
         *,
         idle: float = _IDLE,
     ) -> None:
-        self._encoders = tuple(encoder for encoder in encoders if encoder.tokenizer)
+        self._find = encoders
+        self._encoders = self._readers()
         self._device = device
         self._events = events
         self._idle = idle
@@ -76,6 +77,14 @@ class Reading:
 
     def _submit(self, texts: Sequence[str], encoder: str = "") -> dict[str, FloatArray]:
         return self._thread.submit(self._read, texts, encoder).result()
+
+    def encoders_changed(self) -> None:
+        """Encoders came or went: the next sentence is read by those that are there then."""
+        self._encoders = self._readers()
+        self._thread.submit(self._end)
+
+    def _readers(self) -> tuple[EncoderFacts, ...]:
+        return tuple(encoder for encoder in self._find() if encoder.tokenizer)
 
     def stop(self) -> None:
         """No more answers: one that is waited for, even while encoders are loaded, ends at once."""

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import base64
 import json
-import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 import numpy as np
 
-from msa_desktop.analysis.pool import Pool
-from msa_desktop.analysis.worker import Outcome, Task, Work
+from msa_desktop.analysis.worker import Task, Work
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, ReferenceProgress
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import FloatArray, TrackId
 from msa_desktop.encoders._base import EncoderFacts
+from msa_desktop.services import listening
+from msa_desktop.services.listening import MakePool
 from msa_desktop.services.reference_tables import AudioRow
 from msa_desktop.store.reference import ReferenceTrack
 
-MakePool = Callable[[Callable[[Outcome], None], Callable[[str], None]], Pool]
-
-_TICK = 0.2  # seconds between two looks at the cancel token
 _TELL_EVERY = 0.1
 
 
@@ -92,15 +89,23 @@ def hear(
         ]
         known = there - len(wanted)
         tell(known, there)
-        for done, outcome in enumerate(_outcomes(wanted, encoder, make_pool, cancel), 1):
-            number = outcome.task.track_id
-            vector = next((e.vector for e in outcome.embeddings if e.encoder == encoder.id), None)
-            stamp = stamps[number]
-            if vector is None or stamp is None:
-                failed.append((rows[number].path, outcome.failure or "It could not be heard."))
-            else:
-                notes.add(stamp, vector)
-            tell(known + done, there)
+        tasks = [
+            Task(TrackId(number), path, Work.LISTEN, (encoder,)) for number, path in wanted.items()
+        ]
+        with closing(listening.outcomes(tasks, make_pool, cancel)) as outcomes:
+            for done, outcome in enumerate(outcomes, 1):
+                if outcome.unusable:
+                    raise UserError(next(iter(outcome.unusable.values())))
+                number = outcome.task.track_id
+                vector = next(
+                    (e.vector for e in outcome.embeddings if e.encoder == encoder.id), None
+                )
+                stamp = stamps[number]
+                if vector is None or stamp is None:
+                    failed.append((rows[number].path, outcome.failure or "It could not be heard."))
+                else:
+                    notes.add(stamp, vector)
+                tell(known + done, there)
         pairs = [
             (notes.vectors[stamp], row.track)
             for row, stamp in zip(rows, stamps, strict=True)
@@ -134,43 +139,6 @@ def telling(events: EventBus, name: str) -> Iterator[Callable[[int, int], None]]
         yield tell
     finally:
         events.publish(ReferenceProgress(name, last.done, last.total, running=False))
-
-
-def _outcomes(
-    wanted: Mapping[int, str], encoder: EncoderFacts, make_pool: MakePool, cancel: CancelToken
-) -> Iterator[Outcome]:
-    """What the worker processes say, as it comes.
-
-    Raises:
-        UserError: They cannot work.
-        Cancelled: The person ended it.
-    """
-    if not wanted:
-        return
-    answers: queue.SimpleQueue[Outcome | str] = queue.SimpleQueue()
-    pool = make_pool(answers.put, answers.put)
-    pool.start()
-    try:
-        for number, path in wanted.items():
-            pool.submit(Task(TrackId(number), path, Work.LISTEN, (encoder,)))
-        for _ in wanted:
-            answer = _next(answers, cancel)
-            if isinstance(answer, str):
-                raise UserError(answer)
-            if answer.unusable:
-                raise UserError(next(iter(answer.unusable.values())))
-            yield answer
-    finally:
-        pool.close()
-
-
-def _next(answers: queue.SimpleQueue[Outcome | str], cancel: CancelToken) -> Outcome | str:
-    while True:
-        cancel.check()
-        try:
-            return answers.get(timeout=_TICK)
-        except queue.Empty:
-            continue
 
 
 def _stamp(path: Path) -> str | None:

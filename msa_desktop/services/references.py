@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services import reference_build as building
 from msa_desktop.services import reference_pairs as pairs
 from msa_desktop.services import reference_tables as tables
-from msa_desktop.services.reference_build import MakePool
+from msa_desktop.services.listening import MakePool
 from msa_desktop.services.reference_pairs import Align, PairCheck
 from msa_desktop.store import faiss_flat, reference
 from msa_desktop.store.reference import NAME, Origin, ReferenceArtist, ReferenceIndex
@@ -97,13 +97,13 @@ class References:
         self,
         home: Path,
         shipped: Path,
-        encoders: Sequence[EncoderFacts],
+        encoders: Callable[[], Sequence[EncoderFacts]],
         make_pool: MakePool,
         events: EventBus,
     ) -> None:
         self._home = home
         self._shipped = shipped
-        self._encoders = {encoder.id: encoder for encoder in encoders}
+        self._find_encoders = encoders
         self._make_pool = make_pool
         self._events = events
 
@@ -311,6 +311,10 @@ class References:
                 if artist.name not in best or best[artist.name][1] < score:
                     best[artist.name] = (artist, score)
         return tuple(sorted(best.values(), key=lambda found: -found[1])[:count])
+
+    @property
+    def _encoders(self) -> dict[str, EncoderFacts]:
+        return {encoder.id: encoder for encoder in self._find_encoders()}
 
     def _status(self, folder: Path, *, own: bool) -> ReferenceStatus:
         try:

@@ -18,6 +18,7 @@ from msa_desktop.base.vocabulary import LabelKind, Vocabulary
 from msa_desktop.services import kind
 from msa_desktop.services.kind import KindOfTrack
 from msa_desktop.services.models import Models, ModelStatus
+from msa_desktop.services.stem_ears import StemEars
 from msa_desktop.stems import export, process
 from msa_desktop.stems.cache import Cache, StemSet
 from msa_desktop.stems.export import Format
@@ -52,7 +53,8 @@ class Separated:
     @property
     def kind(self) -> KindOfTrack:
         """The kind of track, by its stems."""
-        return kind.from_stems(self.stems.record.levels)
+        levels = self.stems.record.levels
+        return kind.from_stems({name: level.rms for name, level in levels.items()})
 
     @property
     def name(self) -> str:
@@ -79,6 +81,7 @@ class Stems:
         events: Told of progress.
         labels: What was heard in a track of the library.
         vocabulary: The words for it.
+        ears: Hear the stems of the library's tracks.
     """
 
     def __init__(
@@ -89,12 +92,14 @@ class Stems:
         events: EventBus,
         labels: Callable[[TrackId], list[LabelScore]],
         vocabulary: Vocabulary,
+        ears: StemEars,
     ) -> None:
         self._models = models
         self._cache = Cache(folder)
         self._settings = settings
         self._events = events
         self._labels = labels
+        self._ears = ears
         self._usual = vocabulary.usual()
         self._instruments = frozenset(
             label.name for label in vocabulary.labels if label.kind is LabelKind.INSTRUMENT
@@ -109,9 +114,12 @@ class Stems:
     ) -> Separated:
         """Takes a track, or the seconds from `begin` to `end` of it, apart, unless it was before.
 
+        The stems of a whole track of the library are heard by the encoders, too, as far as they
+        were not; see `StemEars.hear`.
+
         Raises:
             UserError: There is no model, the file cannot be read, or there is no room.
-            Cancelled: The person ended it.
+            Cancelled: The person ended it; stems that were finished by then are kept.
         """
         cancel = cancel or CancelToken()
         if begin < 0 or (end is not None and end <= begin):
@@ -120,28 +128,26 @@ class Stems:
         with self._telling(path) as tell:
             reading = process.read(path, cancel)
             key = _key(reading, model, begin, end)
+            found = self._cache.find(key)
+            stems = found or self._make(key, path, model, begin, end, cancel, tell)
+            whole = not begin and end is None
+            if whole:
+                self._ears.hear(path, reading, stems, cancel, tell)
+            return Separated(path, reading, stems, begin, whole, found is not None)
 
-            def made(stems: StemSet, *, was_there: bool) -> Separated:
-                whole = not begin and end is None
-                return Separated(path, reading, stems, begin, whole, was_there)
+    def find(self, path: str, reading: Reading) -> Separated | None:
+        """A whole track's stems if they were made before. Quick; makes none.
 
-            if found := self._cache.find(key):
-                return made(found, was_there=True)
-            with self._cache.making(cancel) as folder:
-                if found := self._cache.find(key):  # somebody else was at it meanwhile
-                    return made(found, was_there=True)
-                task = Task(
-                    path,
-                    model.model.id,
-                    model.file,
-                    self._settings().device,
-                    folder,
-                    begin,
-                    end,
-                )
-                record = process.separate(task, cancel, tell, lambda size: self._room(folder, size))
-                stems = self._cache.keep(key, folder, record)
-            return made(stems, was_there=False)
+        Args:
+            path: The track.
+            reading: What its file says of itself.
+        """
+        try:
+            model = self.model()
+        except UserError:
+            return None
+        stems = self._cache.find(_key(reading, model, 0.0, None))
+        return Separated(path, reading, stems, 0.0, True, True) if stems else None
 
     def export(
         self,
@@ -188,11 +194,14 @@ class Stems:
             )
 
     def kind(self, track_id: TrackId) -> KindOfTrack:
-        """The kind of a track of the library, by its labels: less sure than by its stems.
+        """The kind of a track of the library: by its stems where they were heard, else by labels.
 
         Raises:
             UserError: The track is not in the library or was not analysed.
         """
+        by_stems = kind.from_stems(self._ears.levels(track_id))
+        if by_stems.kind is not kind.Kind.UNKNOWN:
+            return by_stems
         heard = {label.label: label.score for label in self._labels(track_id)}
         return kind.from_labels(heard, self._usual, self._instruments)
 
@@ -218,6 +227,25 @@ class Stems:
     def clear(self) -> None:
         """Removes all stems that are kept."""
         self._cache.make_room(0)
+
+    def _make(
+        self,
+        key: str,
+        path: str,
+        model: ModelStatus,
+        begin: float,
+        end: float | None,
+        cancel: CancelToken,
+        tell: Callable[[Progress], None],
+    ) -> StemSet:
+        """Takes a track apart."""
+        with self._cache.making(cancel) as folder:
+            if found := self._cache.find(key):  # somebody else was at it meanwhile
+                return found
+            device = self._settings().device
+            task = Task(path, model.model.id, model.file, device, folder, begin, end)
+            record = process.separate(task, cancel, tell, lambda size: self._room(folder, size))
+            return self._cache.keep(key, folder, record)
 
     def _room(self, folder: Path, needed: int) -> None:
         """Lets former stems go for new ones.

@@ -11,15 +11,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from msa_desktop.base.errors import Cancelled, UserError
-from msa_desktop.base.events import (
-    EventBus,
-    ProposalsChanged,
-    TagProgress,
-    TagWork,
-)
+from msa_desktop.base.events import EventBus, ProposalsChanged
 from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
 from msa_desktop.base.history import Batch, Change, HistoryFile, Preview, WriteReport
-from msa_desktop.base.jobs import CancelToken, Throttle
+from msa_desktop.base.jobs import CancelToken, JobControl
 from msa_desktop.base.model import TrackId, TrackState, display_path
 from msa_desktop.base.proposals import Decision, Policy, Proposal
 from msa_desktop.base.settings import Settings
@@ -27,6 +22,7 @@ from msa_desktop.llm._base import Tagger
 from msa_desktop.llm.words import Words
 from msa_desktop.services import policy
 from msa_desktop.services.evidence import EvidenceReader, Surroundings
+from msa_desktop.services.progress import ProposingProgress
 from msa_desktop.services.tag_writing import TagWriting
 from msa_desktop.store import proposals as rows
 from msa_desktop.store.proposals import ProposalReader
@@ -47,12 +43,31 @@ class ProposeReport:
         proposals: Proposals made.
         unheard: Tracks that could not be looked at: they were not analysed yet, or failed.
         cancelled: The person ended it early; what was made is kept.
+        rate: Tracks a second, pauses left out.
+        tokens_rate: Tokens a second that a language model wrote while it wrote; 0 without one.
     """
 
     tracks: int
     proposals: int
     unheard: int = 0
     cancelled: bool = False
+    rate: float = 0.0
+    tokens_rate: float = 0.0
+
+
+@dataclass(slots=True)
+class _Part:
+    """Some tracks that were dealt with.
+
+    Attributes:
+        passed: How many.
+        heard: Those that could be looked at.
+        found: Their proposals.
+    """
+
+    passed: int
+    heard: list[TrackId]
+    found: list[Proposal]
 
 
 class Tagging:
@@ -100,19 +115,19 @@ class Tagging:
         ids: Sequence[TrackId] | None = None,
         *,
         least: float | None = None,
-        cancel: CancelToken | None = None,
+        control: JobControl | None = None,
     ) -> ProposeReport:
         """Makes proposals in the place of those that nobody decided on.
 
         Args:
             ids: The tracks; None for every analysed one.
             least: The confidence below which nothing is proposed; None for the setting.
-            cancel: Ends it early; what was made is kept.
+            control: Holds it between two tracks, or ends it early; what was made is kept.
 
         Raises:
             UserError: The settings' words are not well formed, or proposing is under way already.
         """
-        cancel = cancel or CancelToken()
+        control = control or JobControl()
         by = policy.rules(self._settings(), self._words, least)
         tagger = self._tagger()
         wanted = (
@@ -120,25 +135,28 @@ class Tagging:
             if ids is None
             else list(dict.fromkeys(ids))
         )
-        seen = made = unheard = 0
-        with self._alone(len(wanted)) as tell:
+        seen = made = 0
+        with self._alone(ProposingProgress(len(wanted), tagger, control, self._events)) as progress:
             asked = [field for field, kind in by.policies.items() if kind is not Policy.NEVER]
             around = self._evidence.surroundings(asked)
-            for at in range(0, len(wanted), _AT_ONCE):
-                some = wanted[at : at + _AT_ONCE]
-                heard: list[TrackId] = []
-                for done, found in self._by_and_by(some, around, by, tagger, cancel):
-                    self._writer.run(partial(rows.replace_open, ids=done, proposals=found))
-                    self._events.publish(ProposalsChanged(frozenset(done)))
-                    heard += done
-                    made += len(found)
-                    tell(at + len(heard))
-                seen += len(heard)
-                if cancel.cancelled:
-                    break
-                unheard += len(some) - len(heard)
-                tell(at + len(some))
-        return ProposeReport(seen, made, unheard, cancel.cancelled)
+            while progress.done < len(wanted) and progress.goes_on():
+                some = wanted[progress.done : progress.done + _AT_ONCE]
+                for part in self._by_and_by(some, around, by, tagger, control):
+                    self._writer.run(
+                        partial(rows.replace_open, ids=part.heard, proposals=part.found)
+                    )
+                    self._events.publish(ProposalsChanged(frozenset(part.heard)))
+                    seen += len(part.heard)
+                    made += len(part.found)
+                    progress.add(part.passed, len(part.heard))
+            return ProposeReport(
+                seen,
+                made,
+                progress.done - seen,
+                control.cancelled,
+                progress.rate,
+                progress.tokens_rate,
+            )
 
     def _by_and_by(
         self,
@@ -146,64 +164,58 @@ class Tagging:
         around: Surroundings,
         by: policy.Rules,
         tagger: Tagger,
-        cancel: CancelToken,
-    ) -> Iterator[tuple[list[TrackId], list[Proposal]]]:
+        control: JobControl,
+    ) -> Iterator[_Part]:
         """Tracks that were dealt with, and their proposals: all at once, or as a slow tagger goes.
 
-        Ends early where `cancel` is set.
+        Ends early where the person pauses, too: what is known of the rest may be another by then.
         """
         tracks = [t for t in self._reader.get_many(ids) if t.state is TrackState.ANALYSED]
         rejected = self.proposals.rejected(track.id for track in tracks)
         filled = [field for field, kind in by.policies.items() if kind is Policy.FILL]
         evidence = self._evidence.of(tracks, around, filled)
-        done: list[TrackId] = []
-        found: list[Proposal] = []
-        began = time.monotonic()
-        for track in tracks:
-            try:
-                cancel.check()
-                suggested = tagger.suggest(evidence[track.id], cancel)
-            except Cancelled:
+        part, began = _Part(0, [], []), time.monotonic()
+        for track_id in ids:
+            if control.paused or control.cancelled:
                 break
-            for field, suggestions in suggested.items():
-                proposal = policy.propose(
-                    track.id,
-                    field,
-                    evidence[track.id].says.get(field, ()),
-                    suggestions,
-                    by,
-                    self._words,
-                    tagger=tagger.id,
-                    rejected=rejected.get(track.id, ()),
-                )
-                if proposal is not None:
-                    found.append(proposal)
-            done.append(track.id)
+            if track_id in evidence:
+                try:
+                    suggested = tagger.suggest(evidence[track_id], control)
+                except Cancelled:
+                    control.cancel()  # if the person did not: the program is closing
+                    break
+                for field, suggestions in suggested.items():
+                    proposal = policy.propose(
+                        track_id,
+                        field,
+                        evidence[track_id].says.get(field, ()),
+                        suggestions,
+                        by,
+                        self._words,
+                        tagger=tagger.id,
+                        rejected=rejected.get(track_id, ()),
+                    )
+                    if proposal is not None:
+                        part.found.append(proposal)
+                part.heard.append(track_id)
+            part.passed += 1
             if time.monotonic() - began >= _STORE_EVERY:
-                yield done, found
-                done, found, began = [], [], time.monotonic()
-        if done:
-            yield done, found
+                yield part
+                part, began = _Part(0, [], []), time.monotonic()
+        if part.passed:
+            yield part
 
     @contextmanager
-    def _alone(self, total: int) -> Iterator[Callable[[int], None]]:
-        """One at a time; yields what tells how many tracks are done, and tells the end."""
+    def _alone(self, progress: ProposingProgress) -> Iterator[ProposingProgress]:
+        """One at a time; tells the beginning and the end."""
         if not self._at_work.acquire(blocking=False):
             raise UserError("Tags are being proposed already. Wait for that to end, or cancel it.")
-        done, throttle = 0, Throttle()
-
-        def tell(now_done: int) -> None:
-            nonlocal done
-            done = now_done
-            if throttle.is_due():
-                self._events.publish(TagProgress(TagWork.PROPOSE, done, total))
-
         try:
-            tell(0)
-            yield tell
+            progress.tell()
+            yield progress
         finally:
             self._at_work.release()
-            self._events.publish(TagProgress(TagWork.PROPOSE, done, total, running=False))
+            progress.end()
 
     # -- deciding --------------------------------------------------------------------------------
 

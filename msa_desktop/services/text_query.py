@@ -4,6 +4,8 @@
 
 A word or a phrase that the lexicon knows is a thing to be heard; any other is text. "no",
 "without", "not" and "-" turn what follows around. `name:value` is a condition.
+
+What is typed above a list is simpler: conditions on tempo and key, and words as they are.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ _FILLERS = frozenset({
     "want", "which", "with",
 })  # fmt: skip
 _MOST_TERMS = 32
+_SLOWEST = 20.0  # beats a minute: "bpm:12" is on the way to "bpm:124"
 _RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|\u2013|\.\.)\s*(?P<high>\d+(?:\.\d+)?)?")
 _BOUND = re.compile(r"(?P<sign>[<>]=?)?\s*(?P<number>\d+(?:\.\d+)?)")
 
@@ -58,7 +61,6 @@ _EXAMPLES = {
     Operator.ARTIST: 'artist:bach or artist:"nina simone"',
     Operator.ALBUM: 'album:abraxas or album:"kind of blue"',
 }
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,46 @@ class TextQuery:
     conditions: tuple[Condition, ...] = ()
     sentence: str = ""
     ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a person typed above a list of tracks.
+
+    Attributes:
+        words: All that is no condition.
+        bpm: The lowest and the highest tempo; None for any.
+        keys: Some of `base.music.KEYS`, each as good as the others; empty for any.
+        problem: What cannot be read, and is passed over, in words; or "".
+    """
+
+    words: str = ""
+    bpm: tuple[float, float] | None = None
+    keys: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def parse_filter(text: str) -> Filter:
+    """Takes what was typed above a list apart. Any text is one, and so is every part of it."""
+    kept, keys = list[str](), list[str]()
+    bpm: tuple[float, float] | None = None
+    problem = ""
+    for part in _PART.finditer(text):
+        name, value = (part["name"] or "").lower(), (part["value"] or "").strip('" ')
+        if part["minus"] or name not in (Operator.BPM, Operator.KEY):
+            kept.append(part[0])
+            continue
+        key = key_named(value) if name == Operator.KEY else None
+        span = _span(value, Operator.BPM) if name == Operator.BPM else None
+        if not (key or span):
+            problem = problem or _unreadable(Operator(name), part[0], value)
+            # "120-1" is on the way to "120-128": until then, all from 120 on.
+            span = _span(value.rstrip("0123456789."), Operator.BPM)
+        if key:
+            keys.append(key)
+        if span:
+            bpm = (max(bpm[0], span[0]), min(bpm[1], span[1])) if bpm else span
+    return Filter(" ".join(filter(None, kept)), bpm, tuple(keys), problem)
 
 
 def parse(text: str, lexicon: Lexicon) -> TextQuery:
@@ -213,9 +255,13 @@ def _condition(operator: Operator, typed: str, text: str, negated: bool) -> Cond
         key = key_named(text) or ""
         valid = bool(key)
     if not valid:
-        said = f'"{typed}" cannot be read' if text else f'"{typed}" says nothing'
-        raise UserError(f"{said}: write it like {_EXAMPLES[operator]}.")
+        raise UserError(_unreadable(operator, typed, text))
     return Condition(operator, typed, text, span, key, negated)
+
+
+def _unreadable(operator: Operator, typed: str, text: str) -> str:
+    said = "cannot be read" if text else "says nothing"
+    return f'"{typed}" {said}: write it like {_EXAMPLES[operator]}.'
 
 
 def _span(text: str, operator: Operator) -> tuple[float, float] | None:
@@ -223,6 +269,14 @@ def _span(text: str, operator: Operator) -> tuple[float, float] | None:
     text = text.replace(" ", "")
     if operator is Operator.YEAR and (years := decade(fold(text))):
         return float(years[0]), float(years[1])
+    if operator is Operator.YEAR:
+        return _numbers(text, near=0.0)
+    span = _numbers(text, near=0.5)  # a tempo is seldom a whole number: 120 means what rounds to it
+    return span if span and span[1] >= _SLOWEST else None
+
+
+def _numbers(text: str, near: float) -> tuple[float, float] | None:
+    """A range of numbers; one alone stands for those that are not farther from it than `near`."""
     if found := _RANGE.fullmatch(text):
         low, high = float(found["low"] or 0), float(found["high"] or math.inf)
         return (low, high) if low <= high and text[0] + text[-1] != "--" else None
@@ -230,8 +284,6 @@ def _span(text: str, operator: Operator) -> tuple[float, float] | None:
     if not found:
         return None
     number = float(found["number"])
-    # A tempo is seldom a whole number: 120 means what rounds to it.
-    near = 0.5 if operator is Operator.BPM else 0.0
     return {
         "": (number - near, number + near),
         "<": (0.0, number - 0.001),

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from msa_desktop.base.model import Hit, Tags, Track, TrackId, TrackState
-from msa_desktop.cli._hits import hit_json, hit_table
+from msa_desktop.base.music import Measures, Tempo
+from msa_desktop.cli._hits import hit_json, hit_table, mix_json
 
 
 def hit(title: str, *encoders: str) -> Hit:
@@ -23,6 +26,15 @@ def test_json_has_the_documented_keys() -> None:
         "labels": ["piano", "calm"],
         "encoders": ["musicnn", "clap"],
     }
+
+
+def test_a_mix_tells_tempo_and_key_as_well() -> None:
+    one = hit("Rain", "musicnn")
+    bare = {"bpm": None, "key": None, "camelot": None}
+    assert mix_json(one) == hit_json(one) | bare
+    tags = replace(one.track.tags, key="8A")
+    told = replace(one, track=replace(one.track, tags=tags, measures=Measures(Tempo(99.987, 0.5))))
+    assert mix_json(told) == hit_json(told) | {"bpm": 99.99, "key": "Am", "camelot": "8A"}
 
 
 def test_who_heard_a_hit_is_only_told_where_it_is_not_the_same_one() -> None:

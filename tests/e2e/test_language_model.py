@@ -66,6 +66,7 @@ def test_the_whole_way(program: Program, music: Path, language_model: Path, tmp_
     assert {"genre", "summary"} <= {proposal["field"] for proposal in made}
     by_model = [proposal for proposal in made if "tiny" in proposal["tagger"]]
     assert len(by_model) > len(before) / 2, told.err
+    assert told.document["tokens_a_second"] > 0
 
     genres = {genre.lower() for genre in words.load(resources() / "words.toml").genres}
     named = genres | {

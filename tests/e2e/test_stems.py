@@ -155,3 +155,39 @@ def test_ended_in_the_middle(ready: Program, tmp_path: Path, way: int) -> None:
     short = write_wav(tmp_path / "a.wav", 1)
     assert ready("stems", short, "-o", tmp_path / "out").code == 0
     assert not incoming.exists()  # what was killed has been cleared up
+
+
+@needs_demucs
+def test_tracks_with_similar_drums(ready: Program, tmp_path: Path) -> None:
+    """A library's tracks are heard in parts as they are taken apart, and found by a part."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    paths = [
+        write_wav(folder / f"{name}.wav", 3, pitch=pitch, level=0.9, rate=44100)
+        for name, pitch in (("a", 220), ("b", 330))
+    ]
+    assert ready("scan", folder).code == 0
+    early = ready("similar", paths[0], "--stem", "drums", "--json")
+    assert early.code == 1
+    assert "Separate its stems first" in early.document["error"]
+
+    first = ready("stems", paths[0], "-o", tmp_path / "out", "--json")
+    assert first.code == 0, first.err
+    loud = next(stem["stem"] for stem in first.document["stems"] if not stem["negligible"])
+    alone = ready("similar", paths[0], "--stem", loud)
+    assert alone.code == 0, alone.err
+    assert "no other track that was taken apart" in alone.out
+    assert ready("stems", paths[1], "-o", tmp_path / "out").code == 0
+
+    answer = ready("similar", paths[0], "--stem", loud, "--json")
+    assert answer.code == 0, answer.err
+    (hit,) = answer.document["hits"]
+    assert hit["path"] == str(paths[1])
+    assert -1 <= hit["score"] <= 1
+    assert hit["encoders"] == ["musicnn"]
+    assert f"Similar to the {loud} of a" in ready("similar", paths[0], "--stem", loud).out
+    wrong = ready("similar", paths[0], "--stem", "tuba", "--json")
+    assert wrong.code == 1
+    assert "no stem tuba" in wrong.document["error"]
+    for other in ("--mix", "--encoder=musicnn"):
+        assert ready("similar", paths[0], "--stem", loud, other).code == 2

@@ -68,6 +68,8 @@ def test_propose_review_in_a_spreadsheet_and_write(
     assert told.code == 0, told.err
     made = told.document["proposals"]
     assert len(made) == told.document["made"] > 5
+    assert told.document["tracks_a_minute"] > 0
+    assert told.document["tokens_a_second"] == 0, "no model was asked"
     for proposal in made:
         assert proposal["proposed"]
         for evidence in proposal["evidence"]:

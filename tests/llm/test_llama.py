@@ -12,7 +12,7 @@ from msa_desktop.base.errors import Cancelled
 from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.llm import llama, prompt
-from msa_desktop.llm._base import Evidence
+from msa_desktop.llm._base import NO_TOKENS, Evidence, Tokens
 from msa_desktop.llm._engine import Question, Reply, TooLong
 from msa_desktop.llm._rest import ModelError
 from msa_desktop.llm.candidates import Candidates
@@ -132,7 +132,7 @@ class Narrow(ModelProcess):
         self.seen.append(question)
         if len(question.data) > self.room:
             return TooLong()
-        return Reply('{"genre":["Metal"],"mood":[],"summary":""}', 1, 1, 0.1, 0.1)
+        return Reply('{"genre":["Metal"],"mood":[],"summary":""}', 90, 12, 0.4, 0.5)
 
 
 def test_neighbours_are_left_out_until_the_question_fits() -> None:
@@ -140,6 +140,19 @@ def test_neighbours_are_left_out_until_the_question_fits() -> None:
     made = LlamaTagger("tiny", LocalModel(process, GROUNDING), RULES, WORDS, GROUNDING, tell=print)
     assert [s.value for s in made.suggest(METAL)[GENRE]] == ["Metal"]
     assert [q.data.count("similar: ") for q in process.seen] == [2, 2, 0]
+
+
+def test_the_tokens_of_every_answer_are_counted() -> None:
+    backend = LocalModel(Narrow(9999), GROUNDING)
+    made = LlamaTagger("tiny", backend, RULES, WORDS, GROUNDING, tell=print)
+    assert made.tokens == NO_TOKENS
+    made.suggest(METAL)
+    before = made.tokens
+    assert before == Tokens(12, 0.5)
+    made.suggest(METAL)
+    assert made.tokens.rate_since(before) == pytest.approx(24.0)
+    assert made.tokens.rate_since(made.tokens) == 0.0
+    assert RULES.tokens == NO_TOKENS
 
 
 def test_a_context_too_small_for_anything_is_said() -> None:

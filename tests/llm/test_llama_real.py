@@ -75,7 +75,7 @@ def assert_grounded(case: Evidence, made: LlamaTagger) -> None:
     for summary in found.get(Field.SUMMARY, ()):
         text = summary.value
         for number in known.numbers.values():
-            text = text.replace(number, "")
+            text = text.replace(number.value, "")
         assert not any(character.isdigit() for character in text)
         if summary.reason:
             GROUNDING.check(text.replace(" at .", ".").replace(" in .", "."), known)

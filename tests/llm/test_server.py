@@ -47,8 +47,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def say(self, content: str) -> None:
-        self.send(200, json.dumps({"choices": [{"message": {"content": content}}]}).encode())
+    def say(self, content: str, **more: object) -> None:
+        told = {"choices": [{"message": {"content": content}}], **more}
+        self.send(200, json.dumps(told).encode())
 
     def log_message(self, *_: object) -> None:
         return
@@ -115,6 +116,32 @@ def test_its_tags_and_sentence_are_believed_no_more(handler: type[Handler], url:
     assert [s.value for s in found[Field.GENRE]] == ["Metal"]
     assert found[Field.SUMMARY] == RULES.suggest(METAL)[Field.SUMMARY]
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("usage", "count"),
+    [
+        ({"prompt_tokens": 190, "completion_tokens": 25}, 25),
+        ({"completion_tokens": -5}, 0),
+        ({"completion_tokens": "25"}, 0),
+        ({"completion_tokens": 1e300}, 0),
+        (["completion_tokens"], 0),
+        (None, 0),
+    ],
+)
+def test_its_tokens_are_counted_where_it_tells_them(
+    handler: type[Handler], url: str, usage: object, count: int
+) -> None:
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD), usage=usage)
+    tokens = ask(ServerModel(url)).tokens
+    assert tokens.count == count
+    assert (tokens.seconds > 0) == (count > 0)
+
+
+def test_it_cannot_boast_of_more_tokens_than_it_sent(handler: type[Handler], url: str) -> None:
+    usage = {"completion_tokens": 10**18}
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD), usage=usage)
+    assert 0 < ask(ServerModel(url)).tokens.count < 1000
 
 
 def drip(self: Handler, _: dict[str, Any]) -> None:

@@ -43,8 +43,12 @@ def reader(app: App, tmp_path: Path) -> EvidenceReader:
         raise AssertionError
 
     references = References(
-        tmp_path / "references", tmp_path / "shipped", app.encoders, no_pool, app.events  # type: ignore[arg-type]
-    )  # fmt: skip
+        tmp_path / "references",
+        tmp_path / "shipped",
+        lambda: app.encoders,
+        no_pool,  # type: ignore[arg-type]
+        app.events,
+    )
     return EvidenceReader(
         app.tracks, app.proposals, app.encoders[0], app.vocabulary, app.words, references
     )

@@ -7,11 +7,6 @@ import pytest
 from msa_desktop.base import vocabulary
 from msa_desktop.base.paths import resources
 from msa_desktop.services.kind import Kind, from_labels, from_stems
-from msa_desktop.stems.record import Level
-
-
-def levels(**rms: float) -> dict[str, Level]:
-    return {name: Level(rms=value, energy=value**2, peak=value) for name, value in rms.items()}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +24,7 @@ def levels(**rms: float) -> dict[str, Level]:
     ],
 )
 def test_by_stems(vocals: float, rest: float, kind: Kind) -> None:
-    found = from_stems(levels(vocals=vocals, drums=rest, instrumental=rest))
+    found = from_stems({"vocals": vocals, "drums": rest, "instrumental": rest})
     assert found.kind is kind
     if kind is Kind.UNKNOWN:
         assert found.confidence == 0
@@ -42,19 +37,20 @@ def test_by_stems(vocals: float, rest: float, kind: Kind) -> None:
 
 def test_surer_the_farther_from_a_border() -> None:
     sure = [
-        from_stems(levels(vocals=v, instrumental=1 - v)).confidence for v in (0.5, 0.3, 0.21, 0.2)
+        from_stems({"vocals": v, "instrumental": 1 - v}).confidence for v in (0.5, 0.3, 0.21, 0.2)
     ]
     assert sure == sorted(sure, reverse=True)
     assert sure[-1] == pytest.approx(0.5)
 
 
 def test_negligible_stems() -> None:
-    found = from_stems(levels(vocals=0.0099, drums=0.01, bass=0.001, other=0.2, instrumental=0.005))
+    levels = {"vocals": 0.0099, "drums": 0.01, "bass": 0.001, "other": 0.2, "instrumental": 0.005}
+    found = from_stems(levels)
     assert found.negligible == ("vocals", "bass")
 
 
 def test_a_model_without_vocals() -> None:
-    assert from_stems(levels(drums=0.1, bass=0.1)).kind is Kind.UNKNOWN
+    assert from_stems({"drums": 0.1, "bass": 0.1}).kind is Kind.UNKNOWN
 
 
 USUAL = {"vocals": 0.1, "female vocals": 0.1, "no vocals": 0.1, "piano": 0.05, "guitar": 0.2}

@@ -13,6 +13,8 @@ from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import AnalysisProgress, Event, PeaksReady
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import TrackId, TrackState
+from msa_desktop.base.music import MEASURING, Measures, Tempo
+from msa_desktop.store.measures import store_measures
 from msa_desktop.store.tracks import TrackQuery
 from tests.services.conftest import until
 from tests.support import write_wav
@@ -95,6 +97,90 @@ def test_analyse_again_listens_again(app: App, music: Path) -> None:
     app.library.analyse_again([TrackId(i) for i in ids.tolist()])
     assert app.tracks.counts().analysed < 3
     until(lambda: app.tracks.counts().analysed == 3)
+
+
+def measured(app: App) -> int:
+    return app.tracks.measured_count(MEASURING)
+
+
+def test_what_was_heard_is_measured(app: App, music: Path) -> None:
+    told: list[AnalysisProgress] = []
+    app.events.subscribe(lambda e: told.append(e) if isinstance(e, AnalysisProgress) else None)
+    app.library.scan([str(music)])
+    assert measured(app) == 3
+    tracks = app.tracks.get_many(app.tracks.ids(TrackQuery()))
+    assert all(track.measures.loudness is not None for track in tracks)
+    kinds = [progress.measuring for progress in told]
+    assert kinds == sorted(kinds), "listening first"
+    assert kinds[-1], "and then it is told of the measuring"
+    assert told[-1].total == 3
+    # Retagged, it is the same sound; a copy of it has what it has.
+    (music / "copy.wav").write_bytes((music / "0.wav").read_bytes())
+    app.library.scan([])
+    copy = app.tracks.by_path(str(music / "copy.wav"))
+    first = app.tracks.by_path(str(music / "0.wav"))
+    assert copy is not None
+    assert first is not None
+    assert copy.measures == first.measures
+
+
+def test_an_older_library_is_measured(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    app.writer.run(lambda db: db.execute("DELETE FROM measures"))
+    app.library.scan([])
+    assert measured(app) == 3
+    heard = app.tracks.vector_count(app.encoders[0].id, app.encoders[0].version)
+    assert heard == 3
+
+
+def test_nothing_is_measured_where_it_is_not_wanted(app: App, music: Path) -> None:
+    app.override(measure=False)
+    app.library.scan([str(music)])
+    assert measured(app) == 0
+    app.library.start()
+    app.override(measure=True)
+    app.library.settings_changed()
+    until(lambda: measured(app) == 3)
+
+
+def test_what_waits_to_be_measured_is_dropped_when_it_is_not_wanted_any_more(
+    app: App, music: Path
+) -> None:
+    app.library.scan([str(music)])
+    app.writer.run(lambda db: db.execute("DELETE FROM measures"))
+    app.library.pause()
+    app.library.start()
+    until(lambda: app.library.pool.pending == 3)
+    assert app.library.progress().measuring
+    app.override(measure=False)
+    app.library.settings_changed()
+    assert app.library.pool.pending == 0
+    assert app.library.progress().total == app.library.progress().done
+
+
+def test_analysing_again_measures_again(app: App, music: Path) -> None:
+    app.library.scan([str(music)])
+    track = app.tracks.get_many(app.tracks.ids(TrackQuery()))[0]
+    wrong = Measures(Tempo(1, 1))
+    app.writer.run(lambda db: store_measures(db, track.id, wrong, MEASURING))
+    app.library.analyse_again([track.id])
+    until(lambda: measured(app) == 3 and app.library.progress().done == 1)
+    again = app.tracks.get(track.id)
+    assert again is not None
+    assert again.measures not in (wrong, Measures())
+
+
+def test_a_track_that_cannot_be_measured_stays_analysed(app: App, music: Path) -> None:
+    app.override(measure=False)
+    app.library.scan([str(music)])
+    track = app.tracks.get_many(app.tracks.ids(TrackQuery()))[0]
+    Path(track.path).write_bytes(b"not music at all")
+    app.library._intake.measure([(track.id, track.path)])
+    until(lambda: measured(app) == 1)
+    assert app.tracks.counts().analysed == 3
+    found = app.tracks.get(track.id)
+    assert found is not None
+    assert found.measures == Measures()
 
 
 def test_a_failed_file_is_tried_again_when_asked(app: App, music: Path) -> None:

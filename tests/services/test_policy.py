@@ -127,3 +127,30 @@ def test_what_was_rejected_is_not_proposed_again() -> None:
     assert values(propose(ROCK, POP, rejected=frozenset({(Field.GENRE, "rock")}))) == ("Pop",)
     summary = Suggestion("Calm music.", 0.9)
     assert propose(summary, field=Field.SUMMARY, rejected=frozenset({(Field.SUMMARY, "*")})) is None
+
+
+def test_tempo_and_key_fill_what_is_missing() -> None:
+    tempo, key = Suggestion("128", 0.8), Suggestion("Am", 0.7)
+    assert values(propose(tempo, field=Field.BPM)) == ("128",)
+    assert values(propose(key, field=Field.KEY)) == ("Am",)
+    assert propose(tempo, field=Field.BPM, current=("90",)) is None
+    assert propose(key, field=Field.KEY, current=("8A",)) is None
+    assert propose(tempo, field=Field.BPM, bpm_policy=Policy.NEVER) is None
+    assert propose(key, field=Field.KEY, current=("C",), key_policy=Policy.ADD) is None
+    assert propose(key, field=Field.KEY, least_confidence=0.71) is None
+
+
+@pytest.mark.parametrize("said", ["128", "127.45", "124", "132"])
+def test_a_tempo_is_not_replaced_by_the_same_one(said: str) -> None:
+    tempo, replace = Suggestion("128", 0.8), Policy.REPLACE
+    assert propose(tempo, field=Field.BPM, current=(said,), bpm_policy=replace) is None
+    for other in ("64", "122", "fast", "0"):
+        made = propose(tempo, field=Field.BPM, current=(other,), bpm_policy=replace)
+        assert values(made) == ("128",)
+
+
+@pytest.mark.parametrize("said", ["Am", "8A", "A minor"])
+def test_a_key_is_not_replaced_by_the_same_one(said: str) -> None:
+    key, replace = Suggestion("Am", 0.8), Policy.REPLACE
+    assert propose(key, field=Field.KEY, current=(said,), key_policy=replace) is None
+    assert values(propose(key, field=Field.KEY, current=("A",), key_policy=replace)) == ("Am",)

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from msa_desktop.base.events import Event, EventBus, TagProgress, TagWork
+from msa_desktop.base.jobs import JobControl
 from msa_desktop.base.model import TrackId
-from msa_desktop.services.progress import ProgressCounter
+from msa_desktop.services.progress import ProgressCounter, ProposingProgress, RateWindow
+from tests.support_llm import METAL, Stepwise
 
 
 class Clock:
@@ -60,3 +63,78 @@ def test_the_rate_is_the_last_half_minutes() -> None:
         clock.now += 0.1
         counter.finished(TrackId(n))
     assert counter.snapshot(paused=False, current=()).rate == pytest.approx(10.0, rel=0.1)
+
+
+def test_a_pause_leaves_no_trace_in_the_rate() -> None:
+    clock = Clock()
+    counter = ProgressCounter(clock)
+    counter.waiting(TrackId(n) for n in range(100))
+    for n in range(10):
+        clock.now += 1.0
+        counter.finished(TrackId(n))
+    clock.now += 1000.0
+    counter.restart_clock()
+    assert counter.snapshot(paused=False, current=()).rate == 0.0
+    for n in range(10, 15):
+        clock.now += 1.0
+        counter.finished(TrackId(n))
+    assert counter.snapshot(paused=False, current=()).rate == pytest.approx(1.0)
+
+
+def test_a_slow_rate_is_measured_over_as_long_as_it_takes() -> None:
+    clock = Clock()
+    window = RateWindow(clock)
+    for _ in range(2):
+        clock.now += 50.0
+        window.add()
+        assert window.rate == 0.0, "too few to tell"
+    for _ in range(5):
+        clock.now += 50.0
+        window.add()
+    assert window.rate == pytest.approx(0.02)
+    clock.now += 1.0
+    window.add(30)
+    assert window.rate == pytest.approx(30.0, rel=0.1)
+
+
+class Held(JobControl):
+    """Holds for a thousand seconds of the test's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def hold(self) -> None:
+        self._clock.now += 1000.0
+        self.resume()
+
+
+def test_proposing_tells_its_rate_and_a_pause_is_no_work() -> None:
+    clock, bus, tagger = Clock(), EventBus(), Stepwise()
+    told: list[Event] = []
+    bus.subscribe(told.append)
+    control = Held(clock)
+    progress = ProposingProgress(20, tagger, control, bus, clock)
+    assert progress.goes_on()
+    assert told == []
+    for _ in range(4):
+        clock.now += 2.0
+        tagger.let.release()
+        tagger.suggest(METAL)
+        progress.add(2, 1)  # every other one was not listened to yet
+    progress.tell()
+    assert told[-1] == TagProgress(
+        TagWork.PROPOSE, 8, 20, rate=0.5, seconds_left=24.0, tokens_rate=20.0
+    )
+    control.pause()
+    del told[:]
+    assert progress.goes_on()
+    assert told == [
+        TagProgress(TagWork.PROPOSE, 8, 20, rate=0.5, paused=True, tokens_rate=20.0),
+        TagProgress(TagWork.PROPOSE, 8, 20, tokens_rate=20.0),
+    ]
+    assert progress.rate == pytest.approx(0.5)
+    control.cancel()
+    assert not progress.goes_on()
+    progress.end()
+    assert told[-1] == TagProgress(TagWork.PROPOSE, 8, 20, running=False)

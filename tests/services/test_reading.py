@@ -28,7 +28,7 @@ def make(told: list[Event]) -> Iterator[Make]:
     def one(*encoders: EncoderFacts, idle: float = 60) -> Reading:
         events = EventBus()
         events.subscribe(told.append)
-        made.append(Reading(encoders, Device.CPU, events, idle=idle))
+        made.append(Reading(lambda: encoders, Device.CPU, events, idle=idle))
         return made[-1]
 
     yield one

@@ -44,7 +44,7 @@ def make(tmp_path: Path, events: EventBus) -> Callable[..., References]:
         return Pool(2, 60, on_outcome, on_error=on_error, device=Device.CPU)
 
     def made(*encoders: EncoderFacts) -> References:
-        return References(tmp_path / "own", tmp_path / "shipped", encoders, pool, events)
+        return References(tmp_path / "own", tmp_path / "shipped", lambda: encoders, pool, events)
 
     return made
 

@@ -13,6 +13,7 @@ from msa_desktop.base.paths import DataPaths
 from msa_desktop.store.tracks import TrackQuery
 from msa_desktop.weights.installed import Installed, InstalledFile, Shelf, now
 from tests.encoders.clap_weights import weights
+from tests.services.conftest import until
 from tests.support import write_wav
 
 WHY = "not installed (the extra clap brings it)"
@@ -85,6 +86,29 @@ def test_it_fills_in_what_is_missing_and_nothing_else(paths: DataPaths, music: P
         app.library.scan([str(music)])
         assert len(vectors(app, "clap")) == len(vectors(app, "musicnn")) == 5
         assert first.items() <= vectors(app, "clap").items()
+
+
+def test_one_that_is_installed_meanwhile_comes_into_use(paths: DataPaths) -> None:
+    with App(paths) as app:
+        app.library.start()
+        track = app.tracks.get_many(app.tracks.ids(TrackQuery()))[0]
+        before = vectors(app, "musicnn")
+        app.models_changed()
+        assert [encoder.id for encoder in app.encoders] == ["musicnn"]
+        install(paths)
+        app.models_changed()
+        assert [encoder.id for encoder in app.encoders] == ["musicnn", "clap"]
+        until(lambda: len(vectors(app, "clap")) == 4)
+        assert vectors(app, "musicnn") == before
+        (hit,) = app.search.similar(track.id, 1, "clap")
+        assert hit.encoders == ("clap",)
+        assert "index clap" in {check.name for check in app.doctor.examine()}
+
+        Shelf(paths.models).remove("clap-music")
+        app.models_changed()
+        with pytest.raises(UserError, match='no encoder "clap"'):
+            app.search.similar(track.id, 1, "clap")
+        assert len(app.search.similar(track.id, 3)) == 3
 
 
 def test_another_model_of_it_is_another_version(paths: DataPaths, music: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import Event, StemsProgress, StemsStep
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.services.kind import Kind
+from msa_desktop.stems import process
 from msa_desktop.stems.cache import Cache
 from msa_desktop.stems.export import Format
 from msa_desktop.stems.wave import WaveWriter
@@ -78,6 +80,19 @@ def test_separated_once(ready: App, song: str, tmp_path: Path) -> None:
     ready.stems.clear()
     assert ready.stems.size() == 0
     assert not ready.stems.separate(song).was_there
+
+
+@needs_demucs
+def test_found_without_being_made(ready: App, song: str) -> None:
+    reading = process.read(song, CancelToken())
+    assert ready.stems.find(song, reading) is None
+    ready.stems.separate(song, 0, 1)
+    assert ready.stems.find(song, reading) is None  # of a part only
+    made = ready.stems.separate(song)
+    assert ready.stems.find(song, reading) == replace(made, reading=reading, was_there=True)
+    assert ready.stems.find(song, replace(reading, sound_id=b"another")) is None
+    ready.override(stems_model="nonsense")
+    assert ready.stems.find(song, reading) is None
 
 
 @needs_demucs

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from msa_desktop.app import App
-from msa_desktop.base.errors import UserError
+from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import Event, ProposalsChanged, TagProgress, TagWork
 from msa_desktop.base.fields import Field
 from msa_desktop.base.history import FileState
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.jobs import CancelToken, JobControl
 from msa_desktop.base.model import TrackId, TrackState
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.proposals import Decision, Policy, Proposal, Suggestion
@@ -21,6 +23,7 @@ from msa_desktop.services.demo import make_demo
 from msa_desktop.store import proposals as rows
 from msa_desktop.store.tracks import TrackQuery
 from msa_desktop.tagio import _files as tag_files
+from tests.support_llm import Stepwise
 
 
 @pytest.fixture(scope="module")
@@ -216,15 +219,105 @@ def test_progress_and_cancelling(app: App) -> None:
     assert told[-1] == TagProgress(TagWork.PROPOSE, len(ids(app)), len(ids(app)), running=False)
     assert any(isinstance(event, ProposalsChanged) for event in events)
 
+    control = JobControl()
+    control.cancel()
+    report = app.tagging.propose(control=control)
+    assert (report.cancelled, report.tracks) == (True, 0)
     cancel = CancelToken()
     cancel.cancel()
-    report = app.tagging.propose(cancel=cancel)
-    assert (report.cancelled, report.tracks) == (True, 0)
     put(app, ids(app)[0], Field.GENRE, "Zeuhl")
     app.tagging.accept(ids(app)[:1], [Field.GENRE])
     written = app.tagging.write(cancel=cancel)
     assert (written.cancelled, written.done) == (True, ())
     assert app.proposals.counts().accepted == 1, "what was not written still waits"
+
+
+@pytest.fixture
+def slow(app: App) -> Stepwise:
+    """The tagger that makes the proposals."""
+    app.override(genre_policy=Policy.REPLACE)
+    made = Stepwise()
+    app.tagging._tagger = lambda: made
+    return made
+
+
+@pytest.fixture
+def held(app: App) -> threading.Event:
+    """Set once it was told that proposing is held."""
+    told = threading.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, TagProgress) and event.paused:
+            told.set()
+
+    app.events.subscribe(hear)
+    return told
+
+
+def zeuhl(app: App) -> list[TrackId]:
+    """The tracks for which Zeuhl is proposed."""
+    found = app.proposals.get_many(ids(app))
+    return [group.track.id for group in found if "Zeuhl" in group.proposals[0].values]
+
+
+def test_a_pause_holds_between_tracks_and_loses_nothing(
+    app: App, slow: Stepwise, held: threading.Event
+) -> None:
+    events: list[Event] = []
+    app.events.subscribe(events.append)
+    control, every = JobControl(), ids(app)
+    with ThreadPoolExecutor(1) as pool:
+        proposing = pool.submit(app.tagging.propose, every, control=control)
+        assert slow.begun.acquire(timeout=30)
+        control.pause()
+        assert not held.wait(0.1), "the track in work is finished first"
+        slow.let.release()
+        assert held.wait(30)
+        assert zeuhl(app) == every[:1], "what was made is stored before the wait"
+        assert not slow.begun.acquire(timeout=0.1)
+        # Decisions count that fall meanwhile: here on what an earlier run proposed.
+        put(app, every[2], Field.GENRE, "Zeuhl")
+        app.tagging.reject([every[2]], [Field.GENRE])
+
+        slow.let.release(len(every))
+        control.resume()
+        report = proposing.result(30)
+    assert (report.tracks, report.cancelled) == (len(every), False)
+    assert zeuhl(app) == [track_id for track_id in every if track_id != every[2]]
+    assert report.rate > 0
+    assert report.tokens_rate == pytest.approx(20.0)
+    told = [event for event in events if isinstance(event, TagProgress)]
+    assert [event.done for event in told if event.paused] == [1]
+    assert any(event.done == 1 and event.running and not event.paused for event in told)
+    assert told[-1] == TagProgress(TagWork.PROPOSE, len(every), len(every), running=False)
+
+
+def test_what_is_held_can_be_ended_at_once(app: App, slow: Stepwise, held: threading.Event) -> None:
+    control = JobControl()
+    with ThreadPoolExecutor(1) as pool:
+        proposing = pool.submit(app.tagging.propose, control=control)
+        slow.let.release()
+        assert slow.begun.acquire(timeout=30)
+        assert slow.begun.acquire(timeout=30)
+        control.pause()
+        slow.let.release()
+        assert held.wait(30)
+        control.cancel()
+        report = proposing.result(30)
+    assert (report.tracks, report.proposals, report.cancelled) == (2, 2, True)
+    assert len(zeuhl(app)) == 2
+    slow.let.release(100)
+    assert app.tagging.propose().tracks == len(ids(app)), "the next one is not in its way"
+
+
+def test_a_tagger_that_is_closed_ends_the_work(app: App, slow: Stepwise) -> None:
+    class Closed(Stepwise):
+        def suggest(self, *_: object) -> dict[Field, tuple[Suggestion, ...]]:
+            raise Cancelled
+
+    app.tagging._tagger = Closed
+    report = app.tagging.propose()
+    assert (report.tracks, report.unheard, report.cancelled) == (0, 0, True)
 
 
 def test_tracks_that_were_not_heard_are_counted(app: App) -> None:

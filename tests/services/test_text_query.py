@@ -5,7 +5,7 @@ import math
 import pytest
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.services.text_query import Operator, parse
+from msa_desktop.services.text_query import Filter, Operator, parse, parse_filter
 from tests.services.text_house import LEXICON
 
 
@@ -110,8 +110,8 @@ def test_conditions_stand_anywhere() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "bpm:fast", "bpm:", "bpm:-", "bpm:128-120", "year:soon", "year:1999-1990", "key:H",
-        "key:Cmm", "genre:", 'artist:""', "album:?",
+        "bpm:fast", "bpm:", "bpm:-", "bpm:128-120", "bpm:12", "bpm:<12", "year:soon",
+        "year:1999-1990", "key:H", "key:Cmm", "genre:", 'artist:""', "album:?",
     ],
 )  # fmt: skip
 def test_a_condition_that_cannot_be_read_is_refused_with_an_example(text: str) -> None:
@@ -128,3 +128,36 @@ def test_keys_are_read_in_any_spelling() -> None:
 
 def test_a_very_long_query() -> None:
     assert len(parse("zebra " * 5000, LEXICON).terms) == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Filter()),
+        ("  Re:Zero   genre:jazz ", Filter("Re:Zero genre:jazz")),
+        ("BPM:120-128 key:8A blue", Filter("blue", (120, 128), ("Am",))),
+        ('moon key:"F# minor" river', Filter("moon river", None, ("F#m",))),
+        ("key:8A key:9A", Filter("", None, ("Am", "Em"))),
+        ("bpm:100-130 bpm:>=120", Filter("", (120, 130))),
+        ("-key:8A", Filter("-key:8A")),
+    ],
+)
+def test_what_is_typed_above_a_list(text: str, expected: Filter) -> None:
+    assert parse_filter(text) == expected
+
+
+def test_a_filter_on_its_way_to_a_range_is_never_narrower_than_it() -> None:
+    for end in range(len("bpm:120-"), len("bpm:120-128")):
+        typed = parse_filter("bpm:120-128"[:end])
+        assert typed.words == ""
+        assert typed.bpm == (120, math.inf)
+    for early in ("bpm:", "bpm:1", "bpm:12", "bpm:<", "bpm:<1", "bpm:-", "bpm:-1"):
+        assert parse_filter(early).bpm is None, early
+
+
+@pytest.mark.parametrize("text", ["bpm:", "bpm:fast", "bpm:12", "bpm:128-120", "key:", "key:H"])
+def test_what_cannot_be_read_in_a_filter_is_passed_over_and_told(text: str) -> None:
+    typed = parse_filter(f"blue {text} moon")
+    assert (typed.words, typed.keys) == ("blue moon", ())
+    assert typed.problem.startswith(f'"{text}"')
+    assert f"write it like {text.partition(':')[0]}:" in typed.problem

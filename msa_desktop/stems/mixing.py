@@ -1,0 +1,150 @@
+"""The stems of a track mixed as a person listens: one position, and a gain for each. Knows no Qt.
+
+The stems cannot drift apart, for there is one position; and they are read with plain reads, not as
+memory: where a disk is pulled out that is an error in words, and not the end of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import numpy as np
+
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.model import FloatArray
+from msa_desktop.stems.cache import StemSet
+from msa_desktop.stems.wave import HEADER, SAMPLE
+
+RAMP = 0.01
+"""Seconds in which a gain goes from nothing to full: quick to the ear, and too slow to click."""
+
+_LOUDNESS = 0.6  # loudness grows with this power of the sound pressure (S. S. Stevens, 1955)
+
+
+class Gone(UserError):  # noqa: N818 - a finding
+    """The stems cannot be read any more: they made room for others, or their disk is gone."""
+
+    def __init__(self) -> None:
+        super().__init__("These stems are not there any more. Separate them again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """How a person has set one stem.
+
+    Attributes:
+        volume: 0 to 1 as it is heard: 0.5 sounds half as loud.
+        muted: Silent, whatever else is set.
+        solo: Only the stems with this are heard, where any has it.
+    """
+
+    volume: float = 1.0
+    muted: bool = False
+    solo: bool = False
+
+
+def gains(channels: Mapping[str, Channel]) -> dict[str, float]:
+    """What each stem's samples are multiplied by: 0 to 1."""
+    alone = any(channel.solo for channel in channels.values())
+    return {
+        name: 0.0
+        if channel.muted or (alone and not channel.solo)
+        else float(channel.volume ** (1 / _LOUDNESS))
+        for name, channel in channels.items()
+    }
+
+
+class Mixer:
+    """The sum of a track's stems, read piece by piece. The files stay open until `close`.
+
+    Args:
+        stems: The stems; all of them are heard at first.
+
+    Raises:
+        Gone: The stems are not there any more.
+    """
+
+    def __init__(self, stems: StemSet) -> None:
+        record = stems.record
+        self.rate = record.rate
+        self.channels = record.channels
+        self.samples = record.samples
+        self.position = 0
+        """The sample that the next `read` begins with."""
+        self._names = record.sources
+        self._wanted = np.ones(len(self._names), np.float32)
+        self._now = self._wanted.copy()  # what the gains are at `position`, on their way
+        with ExitStack() as opened:
+            try:
+                self._files = [
+                    opened.enter_context(stems.file(name).open("rb", buffering=0))
+                    for name in self._names
+                ]
+            except OSError as error:
+                raise Gone from error
+            self._opened = opened.pop_all()
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything was read."""
+        return self.position >= self.samples
+
+    def set_gains(self, gains: Mapping[str, float]) -> None:
+        """Has the stems go to these gains, within `RAMP`; a stem not named stays as it is."""
+        for i, name in enumerate(self._names):
+            self._wanted[i] = gains.get(name, self._wanted[i])
+
+    def seek(self, sample: int) -> None:
+        """Goes on from there; in the middle of the sound it fades in, so as not to click."""
+        self.position = min(max(0, sample), self.samples)
+        self._now[:] = 0 if self.position else self._wanted
+
+    def read(self, count: int) -> FloatArray:
+        """The next samples; clipped at full scale, as in any player.
+
+        Returns:
+            Shape (n, channels), float32; `n` is less than `count` only at the end.
+
+        Raises:
+            Gone: The stems cannot be read any more.
+        """
+        count = min(count, self.samples - self.position)
+        total = np.zeros((count, self.channels), np.float32)
+        if not count:
+            return total
+        for i in range(len(self._names)):
+            ramp = self._ramp(i, count)
+            if ramp.any():
+                total += self._sound(i, count) * ramp
+        self.position += count
+        return np.clip(total, -1, 1, out=total)
+
+    def close(self) -> None:
+        """Closes the files: where they are open, Windows lets nobody remove them."""
+        self._opened.close()
+
+    def _ramp(self, i: int, count: int) -> FloatArray:
+        """A stem's gain over the next samples, shape (count, 1) or (1, 1)."""
+        now, wanted = self._now[i], self._wanted[i]
+        if now == wanted:
+            return np.full((1, 1), wanted, np.float32)
+        way = np.arange(1, count + 1, dtype=np.float32)[:, None] / np.float32(RAMP * self.rate)
+        ramp: FloatArray = (
+            np.minimum(now + way, wanted) if now < wanted else np.maximum(now - way, wanted)
+        )
+        self._now[i] = ramp[-1, 0]
+        return ramp
+
+    def _sound(self, i: int, count: int) -> FloatArray:
+        sound: FloatArray = np.empty((count, self.channels), "<f4")
+        file = self._files[i]
+        try:
+            file.seek(HEADER + SAMPLE * self.channels * self.position)
+            got = file.readinto(sound.data.cast("B"))
+        except OSError as error:
+            raise Gone from error
+        if got != sound.nbytes:
+            raise Gone
+        return sound

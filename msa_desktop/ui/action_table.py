@@ -21,9 +21,11 @@ class Act(StrEnum):
     PREVIOUS = auto()
     NEXT = auto()
     FIND_SIMILAR = auto()
+    FIND_MIXES = auto()
     SHOW_LABELS = auto()
     SEARCH_LIKE = auto()
     SEARCH_UNLIKE = auto()
+    SEPARATE = auto()
     ANALYSE_AGAIN = auto()
     SHOW_FILE = auto()
     COPY_PATH = auto()
@@ -59,6 +61,7 @@ class Act(StrEnum):
     FORWARD = auto()
     SIDEBAR = auto()
     SIMILAR_PANEL = auto()
+    MIXER = auto()
     NEXT_PANE = auto()
     DEMO = auto()
     ABOUT = auto()
@@ -182,6 +185,14 @@ SPECS: dict[Act, Spec] = {
         _TRACK,
         group=1,
     ),
+    Act.FIND_MIXES: Spec(
+        "Mi&xes well after this",
+        ("Ctrl+M",),
+        "mix",
+        "List the tracks that mix well after this one: near in tempo, key and sound",
+        _TRACK,
+        group=1,
+    ),
     Act.SHOW_LABELS: Spec(
         "Show &labels", ("Ctrl+L",), "tag", "Show what was heard in this track", _TRACK, group=1
     ),
@@ -198,6 +209,14 @@ SPECS: dict[Act, Spec] = {
         (),
         "minus",
         "Search for what sounds unlike the selected tracks",
+        _TRACK,
+        group=1,
+    ),
+    Act.SEPARATE: Spec(
+        "Sepa&rate stems",
+        ("Ctrl+Shift+S",),
+        "mixer",
+        "Take the selected tracks apart: voice, drums, bass and the rest",
         _TRACK,
         group=1,
     ),
@@ -437,6 +456,15 @@ SPECS: dict[Act, Spec] = {
         ("F9",),
         "",
         "Show or hide the similar tracks",
+        Place.VIEW,
+        group=3,
+        checkable=True,
+    ),
+    Act.MIXER: Spec(
+        "Mix&er",
+        ("F7",),
+        "",
+        "Hear the stems of the track that plays, each as loud as you like",
         Place.VIEW,
         group=3,
         checkable=True,

@@ -28,6 +28,8 @@ from msa_desktop.base.events import (
     ProposalsChanged,
     RootsChanged,
     ScanProgress,
+    StemsProgress,
+    StemsStep,
     TagProgress,
     TracksChanged,
 )
@@ -54,6 +56,7 @@ class _Gathered:
     history: bool = False
     tags: TagProgress | None = None
     models: dict[str, ModelProgress] = field(default_factory=dict)
+    stems: dict[tuple[str, bool], StemsProgress] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
@@ -80,6 +83,8 @@ class _Gathered:
                 self.tags = event
             case ModelProgress():
                 self.models[event.model] = event
+            case StemsProgress():  # one track may be exported while another is taken apart
+                self.stems[event.path, event.step is StemsStep.EXPORT] = event
             case Notice():
                 self.notices.append(event)
 
@@ -96,6 +101,7 @@ class Bridge(QObject):
     history_changed = Signal()
     tag_progress = Signal(TagProgress)
     model_progress = Signal(ModelProgress)
+    stems_progress = Signal(StemsProgress)
     notice = Signal(Notice)
     _arrived = Signal()
 
@@ -153,6 +159,8 @@ class Bridge(QObject):
             self.tag_progress.emit(gathered.tags)
         for progress in gathered.models.values():
             self.model_progress.emit(progress)
+        for stems in gathered.stems.values():
+            self.stems_progress.emit(stems)
         for notice in gathered.notices:
             self.notice.emit(notice)
 

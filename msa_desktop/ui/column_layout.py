@@ -13,7 +13,16 @@ from msa_desktop.ui.columns import COLUMNS, Col
 _BY_KEY = {column.key: col for col, column in COLUMNS.items()}
 
 # A narrow table leaves these out, the first ones first, before it scrolls sideways.
-_SPARE = (Col.STATE, Col.GENRE, Col.YEAR, Col.ALBUM, Col.FOLDER)
+_SPARE = (
+    Col.STATE,
+    Col.LOUDNESS,
+    Col.GENRE,
+    Col.YEAR,
+    Col.KEY,
+    Col.ALBUM,
+    Col.BPM,
+    Col.FOLDER,
+)
 
 
 class ColumnLayout(QObject):
@@ -86,11 +95,17 @@ class ColumnLayout(QObject):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes a saved layout over; what it does not know of stays as it is."""
-        self._shown = _cols(state.get("shown")) or self._shown
+        """Takes a saved layout over; what it does not know of stays as it is.
+
+        A column that came with a newer version stands where it does at first.
+        """
+        order = list(dict.fromkeys(_BY_KEY[k] for k in state.get("order", []) if k in _BY_KEY))
+        new = [col for col in Col if col not in order]
+        self._shown = (_cols(state.get("shown")) or self._shown) | self._shown.intersection(new)
         self._pinned = _cols(state.get("pinned"))
-        saved = [_BY_KEY[key] for key in state.get("order", []) if key in _BY_KEY]
-        self._order = [*dict.fromkeys(saved), *(col for col in Col if col not in saved)]
+        for col in new:
+            order.insert(order.index(Col(col - 1)) + 1 if col else 0, col)
+        self._order = order
         for key, width in dict(state.get("widths", {})).items():
             if key in _BY_KEY and isinstance(width, int | float) and 1 <= width <= 4000:
                 self._widths[_BY_KEY[key]] = float(width)

@@ -19,7 +19,7 @@ from msa_desktop.ui.track_rows import TrackRowDelegate, TrackRowList, TrackRows
 _NOWHERE = QModelIndex()
 _SLOT = 24  # pixels at the left of a neighbour for the play mark
 _PLAY = 16
-_PERCENT = 40
+_PERCENT = 48
 _NAME_SHARE = 0.42
 _WRAP = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 

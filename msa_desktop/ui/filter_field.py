@@ -16,6 +16,8 @@ class FilterField(QLineEdit):
 
     Args:
         name: What is filtered, for a screen reader.
+        hint: What the empty field says.
+        tip: The rest of the tooltip: what may be typed besides words.
 
     Signals:
         asked: The typing paused: the list is to be filtered by `words`.
@@ -25,11 +27,11 @@ class FilterField(QLineEdit):
     asked = Signal()
     left = Signal()
 
-    def __init__(self, name: str, parent: QWidget) -> None:
+    def __init__(self, name: str, parent: QWidget, *, hint: str = "Filter", tip: str = "") -> None:
         super().__init__(parent)
-        self.setPlaceholderText("Filter")
+        self.setPlaceholderText(hint)
         self.setAccessibleName(name)
-        self.setToolTip("Shows the tracks with words that begin like these (Ctrl+F)")
+        self.setToolTip(f"Shows the tracks with words that begin like these (Ctrl+F){tip}")
         self.setMinimumWidth(140)
         self.setMaximumWidth(320)
         self.addAction(icon("filter", Ink.MUTED), QLineEdit.ActionPosition.LeadingPosition)

@@ -34,15 +34,18 @@ class Wording:
         score: How well a track fits, in percent.
         precise: The same as a number.
         reasons: What stands before the labels.
+        names: Whether the labels are names, whose capitals stay.
     """
 
     list_name: str
     score: str
     precise: str
     reasons: str
+    names: bool = False
 
 
 SIMILAR = Wording("Similar tracks", "match", "Similarity", "both")
+MIXING = Wording("Tracks that mix well", "mixes", "Mixes", "at", names=True)
 FOUND = Wording("Tracks found", "fits", "Fits", "sounds")
 
 
@@ -77,7 +80,8 @@ class HitModel(TrackRows):
 
     def reasons(self, row: int) -> list[str]:
         """The labels that speak for a track; genres and moods in small letters like the others."""
-        return [label.lower() for label in self._hits[row].labels]
+        labels = self._hits[row].labels
+        return list(labels) if self._wording.names else [label.lower() for label in labels]
 
     def heard_by(self, row: int) -> str:
         """Whose ears found a track, where there are several's."""
@@ -101,7 +105,7 @@ class HitModel(TrackRows):
             return ", ".join(filter(None, (text.by(hit.track), score, reasons, ears)))
         if role == Qt.ItemDataRole.ToolTipRole:
             score = f"{wording.precise} {QLocale().toString(hit.score, 'f', 3)}"
-            lines = (score, reasons.capitalize(), ears.capitalize())
+            lines = (score, reasons[:1].upper() + reasons[1:], ears.capitalize())
             path = display_path(hit.track.path)
             return "\n".join(filter(None, (text.by(hit.track), *lines, path)))
         return None

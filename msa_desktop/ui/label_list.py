@@ -1,8 +1,11 @@
-"""What was heard in a track: its labels, grouped by what they speak of, each with a bar."""
+"""What was heard in a track: what was measured of it, and its labels, each with a bar.
+
+Labels are grouped by what they speak of.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +22,14 @@ from PySide6.QtWidgets import (
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.vocabulary import LabelKind
 from msa_desktop.ui import paint, text
+from msa_desktop.ui.measure_words import Fact
 from msa_desktop.ui.paint import EDGE, Index
 
 _NOWHERE = QModelIndex()
 _LEAST = 0.03  # a label weaker than this was not heard
 _MOST_OF_A_KIND = 6
 _PERCENT = 40
+_GAP = 14  # pixels between what a fact is called and what it is
 _TITLES = {
     LabelKind.GENRE: "Genre",
     LabelKind.MOOD: "Mood",
@@ -39,10 +44,23 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A group's title (`score` is None) or one label."""
+    """A group's title, one label (with a score), or a fact (with a value)."""
 
     words: str
     score: LabelScore | None = None
+    value: str = ""
+    note: str = ""
+
+    @property
+    def is_title(self) -> bool:
+        """Whether it only says what follows."""
+        return self.score is None and not self.value
+
+
+def measured(facts: Iterable[Fact]) -> list[Line]:
+    """What was measured, under its title; or that nothing was so far."""
+    lines = [Line(name, None, value, note) for name, value, note in facts]
+    return [Line("Measured"), *(lines or [Line("", value="Not measured yet")])]
 
 
 def group(labels: Sequence[LabelScore], kinds: Mapping[str, LabelKind]) -> list[Line]:
@@ -82,7 +100,7 @@ class LabelModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self._lines)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        if not index.isValid() or self._lines[index.row()].score is None:
+        if not index.isValid() or self._lines[index.row()].is_title:
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
@@ -92,12 +110,12 @@ class LabelModel(QAbstractListModel):
         line = self._lines[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return line.words
-        if line.score is None:
-            return None
-        if role == Qt.ItemDataRole.AccessibleTextRole:
+        if line.score and role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{line.words}, {text.match(line.score.score)}"
-        if role == Qt.ItemDataRole.ToolTipRole:
+        if line.score and role == Qt.ItemDataRole.ToolTipRole:
             return f"{line.words}: probability {line.score.score:.3f} ({line.score.source})"
+        if line.value and role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            return ", ".join(filter(None, (line.words, line.value, line.note)))
         return None
 
 
@@ -117,7 +135,7 @@ class LabelList(QListView):
 
 
 class _Delegate(QStyledItemDelegate):
-    """A group's title, or a label with its bar."""
+    """A group's title, a label with its bar, or a fact and, below it, its note."""
 
     def __init__(self, model: LabelModel, view: LabelList) -> None:
         super().__init__(view)
@@ -125,14 +143,15 @@ class _Delegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        is_title = self._model.lines[index.row()].score is None
-        return QSize(0, option.fontMetrics.height() + (24 if is_title else 10))
+        line = self._model.lines[index.row()]
+        height = option.fontMetrics.height()
+        return QSize(0, height + (24 if line.is_title else 10) + (height if line.note else 0))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         line = self._model.lines[index.row()]
         rect = option.rect.adjusted(EDGE, 0, -EDGE, 0)
         muted = paint.words_colour(option, muted=True)
-        if line.score is None:
+        if line.is_title:
             painter.setFont(paint.sized(option.font, -1, QFont.Weight.DemiBold))
             paint.words(painter, rect.adjusted(0, 10, 0, 0), line.words, muted)
             return
@@ -140,6 +159,9 @@ class _Delegate(QStyledItemDelegate):
         if self._view.hasFocus() and index == self._view.currentIndex():
             paint.focus_strip(painter, option)
         painter.setFont(option.font)
+        if line.score is None:
+            self._paint_fact(painter, option, rect, line)
+            return
         name = QRect(rect.left(), rect.top(), int(rect.width() * 0.42), rect.height())
         paint.words(painter, name, line.words, paint.words_colour(option, muted=False))
         percent = QRect(rect.right() - _PERCENT, rect.top(), _PERCENT, rect.height())
@@ -150,3 +172,20 @@ class _Delegate(QStyledItemDelegate):
         role = QPalette.ColorRole.Base if paint.is_selected(option) else QPalette.ColorRole.Midlight
         fill = paint.colour(QPalette.ColorRole.Accent)
         paint.bar(painter, groove, line.score.score, paint.colour(role), fill)
+
+    def _paint_fact(
+        self, painter: QPainter, option: QStyleOptionViewItem, rect: QRect, line: Line
+    ) -> None:
+        muted = paint.words_colour(option, muted=True)
+        height = option.fontMetrics.height()
+        first = QRect(rect.left(), rect.top() + 5, rect.width(), height)
+        if not line.words:
+            paint.words(painter, first, line.value, muted)
+            return
+        names = (one.words for one in self._model.lines if one.value)
+        left = max(map(option.fontMetrics.horizontalAdvance, names)) + _GAP
+        paint.words(painter, first, line.words, muted)
+        value = first.adjusted(left, 0, 0, 0)
+        paint.words(painter, value, line.value, paint.words_colour(option, muted=False))
+        painter.setFont(paint.sized(option.font, -1))
+        paint.words(painter, value.translated(0, height), line.note, muted)

@@ -49,6 +49,7 @@ from msa_desktop.ui.search_page import SearchPage
 from msa_desktop.ui.settings_dialog import SettingsDialog
 from msa_desktop.ui.sidebar import Sidebar
 from msa_desktop.ui.similar_panel import SimilarPanel
+from msa_desktop.ui.stem_commands import StemCommands
 from msa_desktop.ui.tag_commands import TagCommands
 from msa_desktop.ui.tag_service import TagService
 from msa_desktop.ui.track_commands import TrackCommands
@@ -58,7 +59,8 @@ from msa_desktop.ui.welcome import WelcomePage
 from msa_desktop.ui.window_state import WindowState
 from msa_desktop.ui.workspace import Workspace
 
-if TYPE_CHECKING:  # loaded with the first search
+if TYPE_CHECKING:  # loaded with the first search, and the first track that plays
+    from msa_desktop.services.stems import Stems
     from msa_desktop.services.text_search import TextSearch
 
 _LOOKING_ONLY = "This window only shows the library; it cannot change anything."
@@ -133,12 +135,22 @@ class MainWindow(QMainWindow):
             self.tracks.targets,
             self,
         )
+        self.stems = StemCommands(
+            self._open_stems,
+            app.tracks,
+            self.background,
+            self.actions_table,
+            self.player,
+            self.tracks.targets,
+            self,
+        )
         self.models = ModelCommands(
             app.models,
             self._settings,
             self.background,
             self.actions_table,
             self.models_page,
+            app.models_changed,
             self,
         )
         self._any_folder = True
@@ -194,6 +206,7 @@ class MainWindow(QMainWindow):
         self.bridge.close()
         self.tags.work.cancel()
         self.tag_service.close()
+        self.stems.close()
         self.models.close()
         self.app.stop_reading()
         self.searches.close()
@@ -208,6 +221,7 @@ class MainWindow(QMainWindow):
         self.panel = SimilarPanel(
             app.tracks,
             app.search,
+            app.stem_search,
             {label.name: label.kind for label in app.vocabulary.labels},
             self._similar_count,
             self.background,
@@ -267,10 +281,14 @@ class MainWindow(QMainWindow):
         self.panel.retry_asked.connect(self.library.analyse_again)
         self.panel.resume_asked.connect(self._resume)
         self.player.playing_changed.connect(self._show_playing)
+        self.stems.failed.connect(self.messages.show_error)
+        self.stems.models_asked.connect(self.navigation.show_models)
+        self.stems.folder_asked.connect(self.tracks.show_folder)
         self.searches.page_asked.connect(self.navigation.show_search)
         self.progress.pause_toggled.connect(self.library.set_paused)
         self.progress.attention_clicked.connect(self.navigation.show_attention)
         self.messages.emptied.connect(self.workspace.focus_centre)
+        self.progress.tags_pause_toggled.connect(self.tags.work.set_paused)
         self.progress.cancel_clicked.connect(self.tags.work.cancel)
         self.tags.said.connect(self.messages.say)
         self.searches.said.connect(self.messages.say)
@@ -296,6 +314,7 @@ class MainWindow(QMainWindow):
         self.bridge.history_changed.connect(self.history.refresh)
         self.bridge.tag_progress.connect(self._tag_progress)
         self.bridge.model_progress.connect(self.models.take_progress)
+        self.bridge.stems_progress.connect(self.stems.take_progress)
         self.bridge.notice.connect(self.messages.show_notice)
 
     def _wire_actions(self) -> None:
@@ -354,6 +373,9 @@ class MainWindow(QMainWindow):
     def _open_tagging(self) -> Tagging:
         return self.app.tagging
 
+    def _open_stems(self) -> Stems:
+        return self.app.stems
+
     def _open_search(self) -> TextSearch:
         return self.app.text_search
 
@@ -383,7 +405,7 @@ class MainWindow(QMainWindow):
         self.actions_table.enable([Act.PREVIOUS, Act.NEXT], track_id is not None)
         self.model.mark_playing(track_id)
         for view in (
-            self.panel.similar,
+            *self.panel.lists,
             self.search.list,
             self.review.list,
             self.evidence.list,

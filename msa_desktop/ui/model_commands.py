@@ -42,6 +42,7 @@ class ModelCommands(QObject):
         background: Where short reading is done; installs have threads of their own.
         actions: The window's actions.
         page: What shows the models.
+        changed: Called in a background thread when models came or went.
         window: The parent of dialogs and menus.
 
     Signals:
@@ -61,6 +62,7 @@ class ModelCommands(QObject):
         background: Background,
         actions: Actions,
         page: ModelsPage,
+        changed: Callable[[], None],
         window: QWidget,
     ) -> None:
         super().__init__(window)
@@ -69,6 +71,7 @@ class ModelCommands(QObject):
         self._background = background
         self._actions = actions
         self._page = page
+        self._changed = changed
         self._window = window
         self._work = Background(self, threads=_AT_ONCE)
         self._running: dict[str, CancelToken] = {}
@@ -226,6 +229,7 @@ class ModelCommands(QObject):
     def _ended(self, model_id: str, news: str, status: ModelStatus) -> None:
         self._agreed.discard(model_id)
         self._rest(model_id, None)
+        self._background.run(self._changed)
         self.said.emit(f"{status.model.title} {news}")
 
     def _ended_badly(self, model_id: str, act: Act, error: Exception) -> None:

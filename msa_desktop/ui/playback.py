@@ -10,9 +10,12 @@ from PySide6.QtCore import QObject, QTimer, QUrl, Signal
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Track, display_path
+from msa_desktop.ui.stem_playback import StemPlayback
 
 if TYPE_CHECKING:
-    from PySide6.QtMultimedia import QAudioOutput, QMediaDevices, QMediaPlayer
+    from PySide6.QtMultimedia import QAudioDevice, QAudioOutput, QMediaDevices, QMediaPlayer
+
+    from msa_desktop.stems.mixing import Mixer
 
 _log = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ _NO_OUTPUT = (
 
 class Playback(QObject):
     """The state of playing, without a face.
+
+    The track's file is heard, or the mix of its stems in the file's place.
 
     QtMultimedia is loaded by `load`, not with the module: it brings FFmpeg into the process, and
     where it cannot load (a system without libpulse, say) everything else must work.
@@ -42,6 +47,8 @@ class Playback(QObject):
     """Seconds; better than the tags' when the file has been opened."""
     ended = Signal()
     """The track played to its end."""
+    mix_ended = Signal(object)
+    """The file is heard again, not by `leave_mix`: the error why the stems are not, or None."""
 
     def __init__(self, parent: QObject | None = None, *, needs_output: bool = True) -> None:
         super().__init__(parent)
@@ -57,6 +64,7 @@ class Playback(QObject):
         self._devices: QMediaDevices | None = None
         self._output: QAudioOutput | None = None
         self._player: QMediaPlayer | None = None
+        self._mix: StemPlayback | None = None
 
     # --- what is so ---
 
@@ -78,11 +86,15 @@ class Playback(QObject):
     @property
     def playing(self) -> bool:
         """Whether sound comes out now."""
+        if self._mix is not None:
+            return self._mix.playing
         return self._player is not None and self._player.isPlaying()
 
     @property
     def position(self) -> float:
         """Seconds from the start of the track."""
+        if self._mix is not None:
+            return self._mix.position
         return self._player.position() / 1000 if self._player is not None else 0.0
 
     # --- what can be asked ---
@@ -121,6 +133,12 @@ class Playback(QObject):
     def play(self, track: Track) -> None:
         """Plays `track` from its start. What keeps it from playing is told by `problem`."""
         self.load()
+        same = self._track is not None and self._track.id == track.id
+        if self._mix is not None and same and not self._reason:
+            self._mix.seek(0.0)
+            self._mix.play()
+            return
+        self._drop_mix()
         self._forget_source()
         self._track = track
         self._problem = ""
@@ -138,9 +156,11 @@ class Playback(QObject):
 
     def toggle(self) -> None:
         """Pauses, or goes on; tries again after a problem."""
-        if self._track is None:
+        if self._track is None or (self._mix is not None and self._reason):
             return
-        if self._player is None or not self._opened or self._problem or self._reason:
+        if self._mix is not None:
+            self._mix.toggle()
+        elif self._player is None or not self._opened or self._problem or self._reason:
             self.play(self._track)
         elif self._player.isPlaying():
             self._player.pause()
@@ -149,13 +169,48 @@ class Playback(QObject):
 
     def stop(self) -> None:
         """Stops, and goes back to the start of the track."""
+        if self._mix is not None:
+            self._mix.pause()
+            self._mix.seek(0.0)
         if self._player is not None:
             self._player.stop()
 
     def seek(self, seconds: float) -> None:
         """Goes to a place in the track."""
-        if self._player is not None:
+        if self._mix is not None:
+            self._mix.seek(seconds)
+        elif self._player is not None:
             self._player.setPosition(round(seconds * 1000))
+
+    def enter_mix(self, mixer: Mixer) -> None:
+        """Has the track's stems heard in the place of its file, from the same position on.
+
+        Args:
+            mixer: The whole track's; closed when the file is heard again.
+        """
+        playing, position = self.playing, self.position
+        self._drop_mix()
+        self.load()
+        if self._player is not None:
+            playing |= self._player.mediaStatus().name == "LoadingMedia"  # it was about to
+            self._player.pause()
+        self._problem = ""
+        mix = self._mix = StemPlayback(mixer, self._device(), self)
+        mix.changed.connect(self.changed)
+        mix.position_changed.connect(self.position_changed)
+        mix.ended.connect(self.ended)
+        mix.failed.connect(self._fail_mix)
+        self._apply_volume()
+        mix.seek(position)
+        self.duration_changed.emit(mix.duration)
+        if playing:
+            mix.play()
+        self.changed.emit()
+
+    def leave_mix(self) -> None:
+        """Has the file heard again, from the same position on."""
+        if self._mix is not None:
+            self._go_back(playing=self._mix.playing)
 
     def set_volume(self, share: float, muted: bool) -> None:
         """Sets the loudness.
@@ -171,16 +226,53 @@ class Playback(QObject):
     # --- how it is done ---
 
     def _apply_volume(self) -> None:
+        if self._output is not None:
+            self._output.setVolume(self._linear_volume())
+            self._output.setMuted(self._muted)
+        if self._mix is not None:
+            self._mix.set_volume(0.0 if self._muted else self._linear_volume())
+
+    def _linear_volume(self) -> float:
         if self._output is None:
-            return
+            return self._volume
         from PySide6.QtMultimedia import QAudio  # noqa: PLC0415 - loaded by now
 
         scale = QAudio.VolumeScale
-        linear = QAudio.convertVolume(
+        return QAudio.convertVolume(
             self._volume, scale.LogarithmicVolumeScale, scale.LinearVolumeScale
         )
-        self._output.setVolume(linear)
-        self._output.setMuted(self._muted)
+
+    def _device(self) -> QAudioDevice | None:
+        """What sound comes out of; None where there is nothing."""
+        device = self._output.device() if self._output is not None else None
+        return None if device is None or device.isNull() else device
+
+    def _go_back(self, *, playing: bool) -> None:
+        """From the mix to the file."""
+        position = self.position
+        self._close_mix()
+        if self._player is not None and self._opened:
+            self._player.setPosition(round(position * 1000))
+            self._tell_duration(self._player.duration())
+            if playing:
+                self._player.play()
+        self.changed.emit()
+
+    def _fail_mix(self, error: Exception) -> None:
+        self._go_back(playing=True)
+        self.mix_ended.emit(error)
+
+    def _drop_mix(self) -> None:
+        """Ends the mix because another one, or another track, takes its place."""
+        if self._mix is not None:
+            self._close_mix()
+            self.mix_ended.emit(None)
+
+    def _close_mix(self) -> None:
+        mix, self._mix = self._mix, None
+        if mix is not None:
+            mix.close()
+            mix.deleteLater()
 
     def _open(self, player: QMediaPlayer, path: str) -> None:
         try:
@@ -222,13 +314,16 @@ class Playback(QObject):
             return
         reason = "" if self._devices.audioOutputs() or not self._needs_output else _NO_OUTPUT
         self._output.setDevice(self._devices.defaultAudioOutput())
-        if reason and self._player is not None:
-            self._player.stop()
+        if self._mix is not None:
+            self._mix.set_device(self._device())
+        if reason:
+            self.stop()
         self._reason = reason
         self.changed.emit()
 
     def _tell_position(self, milliseconds: int) -> None:
-        self.position_changed.emit(milliseconds / 1000)
+        if self._mix is None:
+            self.position_changed.emit(milliseconds / 1000)
 
     def _tell_duration(self, milliseconds: int) -> None:
         if milliseconds > 0:

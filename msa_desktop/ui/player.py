@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFont, QShowEvent
+from PySide6.QtGui import QAction, QFont, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -23,6 +24,9 @@ from msa_desktop.ui.elided import ElidedLabel
 from msa_desktop.ui.icons import Ink, icon
 from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.waveform import WaveformView
+
+if TYPE_CHECKING:
+    from msa_desktop.stems.mixing import Mixer
 
 _RESTART_AFTER = 3.0  # seconds; earlier than that, "previous" means the track before
 _MESSAGE_ICON = 18
@@ -48,6 +52,8 @@ class PlayerBar(QWidget):
     """The id of a track whose waveform `set_peaks` should bring."""
     volume_changed = Signal(int, bool)
     """0 to 100, and whether muted: worth remembering."""
+    mix_ended = Signal(object)
+    """The file is heard again, not by `leave_mix`: the error why the stems are not, or None."""
 
     def __init__(self, parent: QWidget | None = None, *, playback: Playback | None = None) -> None:
         super().__init__(parent)
@@ -64,8 +70,10 @@ class PlayerBar(QWidget):
         self._message_icon = QLabel()
         self._message = QLabel()
         self._middle = QStackedWidget()
+        self._mixer = _button("mixer", "Mixer")
         self._mute = _button("volume", "Mute")
         self._volume = QSlider(Qt.Orientation.Horizontal)
+        self._column = QVBoxLayout(self)
         self._lay_out()
         self._connect()
         self._show_duration(0.0)
@@ -132,6 +140,25 @@ class PlayerBar(QWidget):
         self._volume.setValue(percent)  # a new volume unmutes
         self._mute.setChecked(muted)
 
+    def enter_mix(self, mixer: Mixer) -> None:
+        """Has the track's stems heard in the place of its file (see `Playback`)."""
+        self._playback.enter_mix(mixer)
+
+    def leave_mix(self) -> None:
+        """Has the file heard again."""
+        self._playback.leave_mix()
+
+    def add_panel(self, panel: QWidget) -> None:
+        """Puts something that belongs to the player above its buttons."""
+        self._column.insertWidget(self._column.count() - 1, panel)
+
+    def set_mixer_action(self, action: QAction) -> None:
+        """Gives the player a button for an action that is on or off; seen while it can be used."""
+        self._mixer.setToolTip(action.toolTip())
+        self._mixer.toggled.connect(action.setChecked)
+        action.toggled.connect(self._mixer.setChecked)
+        action.enabledChanged.connect(self._mixer.setVisible)
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         # The window is drawn first; then QtMultimedia loads, and the bar says if it could not.
@@ -141,7 +168,7 @@ class PlayerBar(QWidget):
 
     def _lay_out(self) -> None:
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(max(72, 3 * self.fontMetrics().lineSpacing() + 20))
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Player")
         theme.set_role(self, theme.Role.BAR)
         theme.set_role(self._toggle, theme.Role.PRIMARY)
@@ -154,6 +181,8 @@ class PlayerBar(QWidget):
         self._message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._message.setTextFormat(Qt.TextFormat.PlainText)
         self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._mixer.setCheckable(True)
+        self._mixer.hide()
         self._mute.setCheckable(True)
         self._volume.setRange(0, 100)
         self._volume.setValue(100)
@@ -176,7 +205,15 @@ class PlayerBar(QWidget):
             page.setLayout(row)
             self._middle.addWidget(page)
 
-        row = QHBoxLayout(self)
+        bar = QWidget()
+        bar.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        bar.setFixedHeight(max(72, 3 * self.fontMetrics().lineSpacing() + 20))
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(bar)
+        self._fill(QHBoxLayout(bar), words)
+
+    def _fill(self, row: QHBoxLayout, words: QVBoxLayout) -> None:
         row.setContentsMargins(12, 8, 12, 8)
         row.setSpacing(4)
         for button in (self._previous, self._toggle, self._next):
@@ -186,6 +223,7 @@ class PlayerBar(QWidget):
         row.addSpacing(8)
         row.addWidget(self._middle, 5)
         row.addSpacing(8)
+        row.addWidget(self._mixer)
         row.addWidget(self._mute)
         row.addWidget(self._volume)
 
@@ -200,6 +238,7 @@ class PlayerBar(QWidget):
         self._playback.position_changed.connect(self._show_position)
         self._playback.duration_changed.connect(self._show_duration)
         self._playback.ended.connect(self.wants_next)
+        self._playback.mix_ended.connect(self.mix_ended)
 
     def _refresh(self) -> None:
         track, playing = self.track, self.playing

@@ -1,4 +1,4 @@
-"""The line that says how far the background listening is, and pauses it."""
+"""The line that says how far the listening and the work on tags are, and pauses them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _TAG_WORK = {
 }
 
 
-def rate_words(rate: float) -> str:
+def rate_words(rate: float, what: str = "file") -> str:
     """Files a second in words: "3.1 files/s", "20 files/min"; empty while unknown."""
     if rate <= 0:
         return ""
     if rate < 1:
         per_minute = max(1, round(rate * 60))
-        return "1 file/min" if per_minute == 1 else f"{per_minute} files/min"
-    return f"{rate:.1f} files/s" if rate < 10 else f"{rate:.0f} files/s"
+        return f"1 {what}/min" if per_minute == 1 else f"{per_minute} {what}s/min"
+    return f"{rate:.1f} {what}s/s" if rate < 10 else f"{rate:.0f} {what}s/s"
 
 
 def time_words(seconds: float | None) -> str:
@@ -58,7 +58,11 @@ def headline(progress: AnalysisProgress, scan: ScanProgress | None) -> str:
     if progress.done < progress.total:
         numbers = QLocale()
         place = f"{numbers.toString(progress.done + 1)} of {numbers.toString(progress.total)}"
-        return f"Paused at {place}" if progress.paused else f"Listening to {place}"
+        if progress.paused:
+            return f"Paused at {place}"
+        if progress.measuring:
+            return f"Measuring tempo, key and loudness: {place}"
+        return f"Listening to {place}"
     if scan is not None and scan.running:
         return "Looking through folders"
     return "Everything is analysed"
@@ -69,11 +73,42 @@ def details(progress: AnalysisProgress, scan: ScanProgress | None) -> str:
     if progress.done < progress.total:
         if progress.paused:
             return ""
-        parts = (rate_words(progress.rate), time_words(progress.seconds_left))
-        return _DOT.join(part for part in parts if part)
+        return _joined(rate_words(progress.rate), time_words(progress.seconds_left))
     if scan is not None and scan.running:
         return text.count(scan.seen, "file seen", "files seen")
     return ""
+
+
+def tag_headline(tags: TagProgress) -> str:
+    """What is done about tags, and how far it is."""
+    numbers = QLocale()
+    doing = "Proposing paused" if tags.paused else _TAG_WORK[tags.work]
+    return f"{doing}: {numbers.toString(tags.done)} of {numbers.toString(tags.total)}"
+
+
+def tag_details(tags: TagProgress, *, pausing: bool) -> str:
+    """How fast it goes and how long it takes; empty if there is no telling.
+
+    Args:
+        tags: How far it is.
+        pausing: Whether the person asked for a pause; a language model ends its answer first.
+    """
+    if tags.paused:
+        return ""
+    if pausing:
+        return "Pausing after this track"
+    return _joined(rate_words(tags.rate, "track"), time_words(tags.seconds_left))
+
+
+def tag_place(tags: TagProgress) -> str:
+    """Where it is: the file in work, or what a language model does."""
+    if tags.path or tags.paused or not tags.tokens_rate:
+        return display_path(tags.path)
+    return f"Model: {rate_words(tags.tokens_rate, 'token')}"
+
+
+def _joined(*parts: str) -> str:
+    return _DOT.join(part for part in parts if part)
 
 
 class AnalysisBar(QWidget):
@@ -87,6 +122,8 @@ class AnalysisBar(QWidget):
 
     pause_toggled = Signal(bool)
     """True: the person wants a pause; False: to go on. The bar changes when the events say so."""
+    tags_pause_toggled = Signal(bool)
+    """The same for proposing tags."""
     attention_clicked = Signal()
     """The person asks which files failed."""
     cancel_clicked = Signal()
@@ -97,6 +134,7 @@ class AnalysisBar(QWidget):
         self._progress = _IDLE
         self._scan: ScanProgress | None = None
         self._tags: TagProgress | None = None
+        self._tags_pausing = False
         self._line = QProgressBar()
         self._headline = QLabel()
         self._details = QLabel()
@@ -123,6 +161,7 @@ class AnalysisBar(QWidget):
     def show_tags(self, tags: TagProgress) -> None:
         """Shows how far work on tags is; the listening goes on behind it."""
         self._tags = tags if tags.running else None
+        self._tags_pausing &= tags.running
         self._refresh()
 
     def _lay_out(self) -> None:
@@ -166,18 +205,16 @@ class AnalysisBar(QWidget):
         self._line.setAccessibleDescription(f"{self._headline.text()} {self._details.text()}")
 
     def _show_tag_work(self, tags: TagProgress) -> None:
-        numbers = QLocale()
-        place = f"{numbers.toString(tags.done)} of {numbers.toString(tags.total)}"
-        self._headline.setText(f"{_TAG_WORK[tags.work]}: {place}")
+        self._headline.setText(tag_headline(tags))
         theme.set_role(self._headline, theme.Role.STRONG)
-        self._details.hide()
-        self._details.clear()
-        self._file.setText(display_path(tags.path))
+        self._show_details(tag_details(tags, pausing=self._tags_pausing))
+        self._file.setText(tag_place(tags))
         self._line.setRange(0, max(1, tags.total))
         self._line.setValue(tags.done)
-        theme.set_property(self._line, "paused", "false")
+        theme.set_property(self._line, "paused", str(tags.paused).lower())
         self._failed.hide()
-        self._pause.hide()
+        self._pause.setVisible(tags.work is TagWork.PROPOSE)
+        self._show_pause(self._tags_pausing, "proposing tags")
 
     def _show_analysis(self) -> None:
         progress, scan = self._progress, self._scan
@@ -186,8 +223,7 @@ class AnalysisBar(QWidget):
         self._headline.setText(headline(progress, scan))
         idle = not listening and not scanning
         theme.set_role(self._headline, theme.Role.MUTED if idle else theme.Role.STRONG)
-        self._details.setText(details(progress, scan))
-        self._details.setVisible(bool(self._details.text()))
+        self._show_details(details(progress, scan))
         self._file.setText(self._current_file(scanning))
 
         # A range of nothing is Qt's way to say "busy, no telling how far".
@@ -200,11 +236,18 @@ class AnalysisBar(QWidget):
         needs = text.count(progress.failed, "file needs attention", "files need attention")
         self._failed.setText(needs)
         self._pause.setVisible(listening)
-        name = "Resume" if progress.paused else "Pause"
+        self._show_pause(progress.paused, "the analysis")
+
+    def _show_details(self, words: str) -> None:
+        self._details.setText(words)
+        self._details.setVisible(bool(words))
+
+    def _show_pause(self, paused: bool, what: str) -> None:
+        name = "Resume" if paused else "Pause"
         self._pause.setText(name)
-        self._pause.setIcon(icon("play" if progress.paused else "pause", Ink.ACCENT))
-        self._pause.setToolTip(f"{name} the analysis")
-        self._pause.setAccessibleName(f"{name} the analysis")
+        self._pause.setIcon(icon("play" if paused else "pause", Ink.ACCENT))
+        self._pause.setToolTip(f"{name} {what}")
+        self._pause.setAccessibleName(f"{name} {what}")
 
     def _current_file(self, scanning: bool) -> str:
         if scanning and self._scan is not None:
@@ -214,4 +257,9 @@ class AnalysisBar(QWidget):
         return display_path(self._progress.current[0]) if self._progress.current else ""
 
     def _toggle_pause(self) -> None:
-        self.pause_toggled.emit(not self._progress.paused)
+        if self._tags is None:
+            self.pause_toggled.emit(not self._progress.paused)
+        else:
+            self._tags_pausing = not self._tags_pausing
+            self.tags_pause_toggled.emit(self._tags_pausing)
+            self._refresh()

@@ -1,15 +1,14 @@
-"""The right side: what sounds like the track the person looks at, and what was heard in it."""
+"""The right side: what sounds like a track, what mixes well after it, and what was heard in it."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
 
 from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QStackedWidget,
@@ -19,21 +18,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import TracksChanged
-from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, TrackState
+from msa_desktop.base.model import Track, TrackId, TrackState
 from msa_desktop.base.vocabulary import LabelKind
 from msa_desktop.services.search import Search
+from msa_desktop.services.stem_search import StemSearch
 from msa_desktop.store.tracks import TrackReader
-from msa_desktop.ui import label_list, theme
+from msa_desktop.ui import label_list, measure_words, text, theme
 from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.bridge import Background, sentence
 from msa_desktop.ui.elided import ElidedLabel
 from msa_desktop.ui.history import History
-from msa_desktop.ui.hit_list import SIMILAR, HitList
+from msa_desktop.ui.hit_list import MIXING, SIMILAR, HitList
 from msa_desktop.ui.label_list import LabelList
 from msa_desktop.ui.note_page import NotePage
 from msa_desktop.ui.paint import EDGE
+from msa_desktop.ui.similar_answer import Answer, Question, read
 from msa_desktop.ui.theme import Role
 
 _FOLLOW_MS = 120  # holding an arrow key down searches when it is let go, not at every row
@@ -45,44 +45,15 @@ class Tab(IntEnum):
     """What of the track is shown."""
 
     SIMILAR = 0
-    LABELS = 1
+    MIXES = 1
+    LABELS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """All there is to show of one track.
-
-    Attributes:
-        track: None when it is no longer in the library.
-        hits: Those that sound alike at all; a negative cosine is the opposite of similar.
-        compared: Whether there was any other track to compare with.
-        problem: Why there are no hits, in words; empty if all went well.
-    """
-
-    track: Track | None
-    hits: list[Hit] = field(default_factory=list)
-    labels: list[LabelScore] = field(default_factory=list)
-    compared: bool = False
-    problem: str = ""
-
-
-def read(reader: TrackReader, search: Search, count: int, track_id: TrackId) -> Answer:
-    """A track, its neighbours and its labels; in the background."""
-    track = reader.get(track_id)
-    if track is None or track.state is not TrackState.ANALYSED:
-        return Answer(track)
-    hits: list[Hit] = []
-    labels: list[LabelScore] = []
-    problem = ""
-    # Each on its own: not every encoder knows words for what it hears.
-    with contextlib.suppress(UserError):
-        labels = search.labels(track_id)
-    try:
-        hits = search.similar(track_id, count)
-    except UserError as error:
-        problem = str(error)
-    alike = [hit for hit in hits if hit.score > 0]
-    return Answer(track, alike, labels, bool(hits), problem)
+_KICKERS = {
+    Tab.SIMILAR: "Similar to",
+    Tab.MIXES: "Mixes well after",
+    Tab.LABELS: "Heard in",
+}
 
 
 class SimilarPanel(QWidget):
@@ -91,6 +62,7 @@ class SimilarPanel(QWidget):
     Args:
         reader: The library's reads.
         search: Who finds what is similar.
+        stems: Who finds what has a similar part.
         kinds: Label name to what it speaks of.
         count: How many similar tracks to list, by the settings in force.
 
@@ -112,6 +84,7 @@ class SimilarPanel(QWidget):
         self,
         reader: TrackReader,
         search: Search,
+        stems: StemSearch,
         kinds: Mapping[str, LabelKind],
         count: Callable[[], int],
         background: Background,
@@ -121,6 +94,7 @@ class SimilarPanel(QWidget):
         super().__init__(parent)
         self._reader = reader
         self._search = search
+        self._stems = stems
         self._kinds = kinds
         self._count = count
         self._background = background
@@ -131,13 +105,17 @@ class SimilarPanel(QWidget):
         self._paused = False
         self._on_button: Callable[[], None] | None = None
         self.similar = HitList(SIMILAR, actions.for_lists(), self)
+        self.mixes = HitList(MIXING, actions.for_lists(), self)
         self._labels = LabelList(self)
         self._note = NotePage(self)
         self._pages = QStackedWidget(self)
         self._tabs = QTabBar(self)
+        self._part = ""  # that is to be compared, where the track has it
+        self._parts = QComboBox(self)
         self._kicker = QLabel(self)
         self._title = ElidedLabel(parent=self)
         self._artist = ElidedLabel(parent=self)
+        self._measured = ElidedLabel(parent=self)
         self._head = QWidget(self)
         self._follow_soon = QTimer(self, singleShot=True, interval=_FOLLOW_MS)
         self._follow_soon.timeout.connect(self._follow)
@@ -147,11 +125,18 @@ class SimilarPanel(QWidget):
         self._refresh_soon.timeout.connect(self.reload)
         self._lay_out()
         self._tabs.currentChanged.connect(self._show_answer)
+        self._parts.activated.connect(self._choose_part)
         self._note.asked.connect(self._button_pressed)
-        self.similar.menu_asked.connect(self.menu_asked)
+        for tracks in self.lists:
+            tracks.menu_asked.connect(self.menu_asked)
         self._show_answer()
 
     # What the window asks
+
+    @property
+    def lists(self) -> tuple[HitList, HitList]:
+        """The lists of tracks."""
+        return self.similar, self.mixes
 
     @property
     def subject(self) -> TrackId | None:
@@ -167,6 +152,10 @@ class SimilarPanel(QWidget):
     def find_similar(self, track_id: TrackId) -> None:
         """Looks at a track because the person asked to."""
         self._look_at(track_id, Tab.SIMILAR)
+
+    def find_mixes(self, track_id: TrackId) -> None:
+        """Looks for what mixes well after a track."""
+        self._look_at(track_id, Tab.MIXES)
 
     def show_labels(self, track_id: TrackId) -> None:
         """Shows what was heard in a track."""
@@ -199,7 +188,8 @@ class SimilarPanel(QWidget):
         """Reads the answer again."""
         if self.subject is None:
             return
-        work = partial(read, self._reader, self._search, self._count(), self.subject)
+        asked = Question(self.subject, self._count(), self._tab() is Tab.MIXES, self._part)
+        work = partial(read, self._reader, self._search, self._stems, asked)
         self._impatient.start()
         self._background.run(work, self._take, key="similar", failed=self._fail)
 
@@ -231,7 +221,12 @@ class SimilarPanel(QWidget):
     def _subject_changed(self) -> None:
         self._actions.enable([Act.BACK], self._history.can_go_back)
         self._actions.enable([Act.FORWARD], self._history.can_go_forward)
-        self.similar.scrollToTop()
+        for tracks in self.lists:
+            tracks.scrollToTop()
+        self.reload()
+
+    def _choose_part(self, row: int) -> None:
+        self._part = self._parts.itemData(row)
         self.reload()
 
     def _take(self, answer: Answer) -> None:
@@ -244,50 +239,87 @@ class SimilarPanel(QWidget):
 
     def _fail(self, error: Exception) -> None:
         track = self._answer.track if self._answer else None
-        self._take(Answer(track, problem=sentence(error)))
+        self._take(Answer(track, self._tab() is Tab.MIXES, self._part, problem=sentence(error)))
 
     def _say_searching(self) -> None:
-        self._say("similar", "Comparing…", "Looking for what sounds most alike.")
+        self._say("similar", "Comparing…", "Looking for what comes nearest.")
 
     # Showing the answer
+
+    def _tab(self) -> Tab:
+        return Tab(max(0, self._tabs.currentIndex()))
 
     def _show_answer(self) -> None:
         answer = self._answer
         track = answer.track if answer else None
-        tab = Tab(max(0, self._tabs.currentIndex()))
-        self._kicker.setText("Similar to" if tab is Tab.SIMILAR else "Heard in")
+        self._kicker.setText(_KICKERS[self._tab()])
         self._title.setText(track.title if track else "")
         self._artist.setText(
             (track.tags.artist or track.tags.album or "Unknown artist") if track else ""
         )
+        self._show_measured(track)
         self._head.setVisible(track is not None)
+        self._show_parts(answer)
         if answer is None:
-            text = "Select a track to see what sounds like it, and what was heard in it."
-            self._say("similar", "What sounds alike?", text)
+            words = "Select a track to see what sounds like it, and what was heard in it."
+            self._say("similar", "What sounds alike?", words)
         elif track is None:
             self._say("info", "This track is no longer in the library")
         elif track.state is TrackState.ANALYSED:
-            self._show_heard(answer, tab)
+            self._show_heard(answer, track)
         else:
             self._explain(track)
 
-    def _show_heard(self, answer: Answer, tab: Tab) -> None:
-        self.similar.hits.show(answer.hits)
-        self._labels.labels.show(label_list.group(answer.labels, self._kinds))
-        if tab is Tab.LABELS and answer.labels:
+    def _show_measured(self, track: Track | None) -> None:
+        """Tempo and key in the head, to be compared with those of the tracks listed."""
+        self._measured.setText(measure_words.brief(track) if track else "")
+        tips = (measure_words.tempo_tip(track), measure_words.key_tip(track)) if track else ()
+        self._measured.setToolTip("\n".join(filter(None, tips)))
+        self._measured.setVisible(bool(self._measured.text()))
+
+    def _show_parts(self, answer: Answer | None) -> None:
+        """The choice of what is compared, where the track was taken apart."""
+        parts = answer.parts if answer else ()
+        self._parts.setVisible(bool(parts) and self._tab() is Tab.SIMILAR)
+        self._parts.clear()
+        self._parts.addItem("The whole track", "")
+        for part in parts:
+            self._parts.addItem(text.stem(part), part)
+        self._parts.setCurrentIndex(self._parts.findData(answer.part if answer else ""))
+
+    def _show_heard(self, answer: Answer, track: Track) -> None:
+        tab = self._tab()
+        (self.mixes if answer.mixing else self.similar).hits.show(answer.hits)
+        lines = label_list.group(answer.labels, self._kinds)
+        self._labels.labels.show([*label_list.measured(measure_words.facts(track)), *lines])
+        if tab is Tab.LABELS:
             self._pages.setCurrentWidget(self._labels)
-        elif tab is Tab.LABELS:
-            self._say("tag", "No labels", "Nothing that the program knows a word for.")
+        elif answer.mixing != (tab is Tab.MIXES):
+            self.reload()  # it answers the other question
+        elif answer.mixing:
+            self._show_mixes(answer)
         elif answer.problem:
             self._say("alert", "This cannot be compared now", answer.problem)
         elif answer.hits:
             self._pages.setCurrentWidget(self.similar)
         elif answer.compared:
-            text = "No other track in the library comes near this one."
-            self._say("similar", "Nothing sounds like this", text)
+            words = "No other track in the library comes near this one."
+            self._say("similar", "Nothing sounds like this", words)
+        elif answer.part:
+            words = "Tracks are compared by a part once their stems were separated, too."
+            self._say("similar", "No others were taken apart", words)
         else:
-            text = "Nothing else was listened to so far. Similar tracks appear here as it goes on."
-            self._say("similar", "No others yet", text)
+            words = "Nothing else was listened to so far. Similar tracks appear here as it goes on."
+            self._say("similar", "No others yet", words)
+
+    def _show_mixes(self, answer: Answer) -> None:
+        if answer.problem:
+            self._say("mix", "Nothing to mix by", answer.problem)
+        elif answer.hits:
+            self._pages.setCurrentWidget(self.mixes)
+        else:
+            words = "No other track that was measured has a tempo and a key that go with this one."
+            self._say("mix", "Nothing mixes well after this", words)
 
     def _explain(self, track: Track) -> None:
         """Says why a track has no neighbours yet."""
@@ -300,25 +332,25 @@ class SimilarPanel(QWidget):
                 partial(self.retry_asked.emit, [track.id]),
             )
         elif track.offline:
-            text = "It is listened to when its folder is back."
-            self._say("folder-offline", "This track is offline", text)
+            words = "It is listened to when its folder is back."
+            self._say("folder-offline", "This track is offline", words)
         elif self._paused:
-            text = "This track waits until you go on."
-            self._say("pause", "Analysis is paused", text, "Go on", self.resume_asked.emit)
+            words = "This track waits until you go on."
+            self._say("pause", "Analysis is paused", words, "Go on", self.resume_asked.emit)
         else:
-            text = "Its similar tracks appear here in a moment."
-            self._say("clock", "Listening to it now…", text)
+            words = "Its similar tracks appear here in a moment."
+            self._say("clock", "Listening to it now…", words)
 
     def _say(
         self,
         icon_name: str,
         title: str,
-        text: str = "",
+        words: str = "",
         button: str = "",
         on_button: Callable[[], None] | None = None,
     ) -> None:
         self._on_button = on_button
-        self._note.say(icon_name, title, text, button)
+        self._note.say(icon_name, title, words, button)
         self._pages.setCurrentWidget(self._note)
 
     def _button_pressed(self) -> None:
@@ -330,12 +362,16 @@ class SimilarPanel(QWidget):
         theme.set_role(self._kicker, Role.SECTION)
         theme.set_role(self._title, Role.TITLE)
         theme.set_role(self._artist, Role.MUTED)
+        theme.set_role(self._measured, Role.SMALL)
         self._tabs.addTab("Similar")
+        self._tabs.addTab("Mixes")
         self._tabs.addTab("Labels")
         self._tabs.setExpanding(False)
         self._tabs.setDrawBase(False)
         self._tabs.setAccessibleName("What to show of this track")
-        for page in (self.similar, self._labels, self._note):
+        self._parts.setAccessibleName("Compare by")
+        self._parts.setToolTip("What is compared: the whole track, or one of its stems")
+        for page in (*self.lists, self._labels, self._note):
             self._pages.addWidget(page)
         top = QHBoxLayout()
         top.setSpacing(2)
@@ -356,7 +392,12 @@ class SimilarPanel(QWidget):
         head.addLayout(top)
         head.addWidget(self._title)
         head.addWidget(self._artist)
+        head.addWidget(self._measured)
         head.addLayout(tabs)
+        part = QHBoxLayout()
+        part.setContentsMargins(0, 8, EDGE - 8, 6)
+        part.addWidget(self._parts)
+        head.addLayout(part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -1,4 +1,4 @@
-"""Long work on tags: proposing, previewing, writing, undoing. One at a time; it can be ended."""
+"""Long work on tags: proposing, previewing, writing, undoing; one at a time. It can be ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import EventBus, TagProgress, TagWork
 from msa_desktop.base.fields import FACTS, FieldValues
 from msa_desktop.base.history import Change, WriteReport
-from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.jobs import CancelToken, JobControl
 from msa_desktop.base.model import TrackId
 from msa_desktop.services.tagging import ProposeReport, Tagging
 from msa_desktop.ui import file_rows, text
@@ -26,8 +26,8 @@ Changes = Sequence[Change] | None
 """What to write; None for every accepted proposal."""
 
 
-def _propose(ids: Sequence[TrackId] | None, cancel: CancelToken, tagging: Tagging) -> ProposeReport:
-    return tagging.propose(ids, cancel=cancel)
+def _propose(ids: Sequence[TrackId] | None, control: JobControl, tagging: Tagging) -> ProposeReport:
+    return tagging.propose(ids, control=control)
 
 
 def _preview(
@@ -99,17 +99,25 @@ class TagJobs(QObject):
         super().__init__(parent)
         self._service = service
         self._events = events
-        self._cancel: CancelToken | None = None
+        self._control: JobControl | None = None
 
     @property
     def busy(self) -> bool:
         """Whether work is under way."""
-        return self._cancel is not None
+        return self._control is not None
 
     def cancel(self) -> None:
         """Ends the work at its next file; what was done is kept."""
-        if self._cancel is not None:
-            self._cancel.cancel()
+        if self._control is not None:
+            self._control.cancel()
+
+    def set_paused(self, paused: bool) -> None:
+        """Holds proposing before its next track, or lets it go on; other work is not held."""
+        if self._control is not None:
+            if paused:
+                self._control.pause()
+            else:
+                self._control.resume()
 
     def propose(self, ids: Sequence[TrackId] | None) -> None:
         """Proposes tags for some tracks, or for the whole library (None)."""
@@ -135,7 +143,7 @@ class TagJobs(QObject):
         self._begin(work, partial(self._undone, batch_id, file_ids, fields_only))
 
     def _begin(
-        self, work: Callable[[CancelToken, Tagging], _T], done: Callable[[_T], object]
+        self, work: Callable[[JobControl, Tagging], _T], done: Callable[[_T], object]
     ) -> None:
         if self._service.problem:
             self.failed.emit(UserError(self._service.problem))
@@ -145,10 +153,10 @@ class TagJobs(QObject):
                 UserError("The program is busy with tags. Wait for that to end, or cancel it.")
             )
             return
-        self._cancel = CancelToken()
+        self._control = JobControl()
         self.busy_changed.emit(True)
         self._service.work(
-            partial(work, self._cancel), partial(self._ended, done), self._ended_badly
+            partial(work, self._control), partial(self._ended, done), self._ended_badly
         )
 
     def _ended(self, done: Callable[[_T], object], result: _T) -> None:
@@ -161,7 +169,7 @@ class TagJobs(QObject):
             self.failed.emit(error)
 
     def _rest(self) -> None:
-        self._cancel = None
+        self._control = None
         self.busy_changed.emit(False)
 
     def _previewed(self, found: tuple[Outlook, Sequence[Change]]) -> None:

@@ -79,3 +79,8 @@ def folder_name(path: str) -> str:
 def by(track: Track) -> str:
     """A track in one line: "Title - Artist", or the title alone."""
     return f"{track.title} \N{EN DASH} {track.tags.artist}" if track.tags.artist else track.title
+
+
+def stem(name: str) -> str:
+    """A stem's name as a person reads it: "Drums"."""
+    return name.capitalize().replace("_", " ")

@@ -28,9 +28,11 @@ from msa_desktop.ui.track_table import TrackTable
 _ON_TRACKS = (
     Act.PLAY,
     Act.FIND_SIMILAR,
+    Act.FIND_MIXES,
     Act.SHOW_LABELS,
     Act.SEARCH_LIKE,
     Act.SEARCH_UNLIKE,
+    Act.SEPARATE,
     Act.ANALYSE_AGAIN,
     Act.SHOW_FILE,
     Act.COPY_PATH,
@@ -102,7 +104,7 @@ class TrackCommands(QObject):
         self._order = order
         self._list: TrackList = table  # the one that had the keyboard last
         self._connect()
-        for each in (table, panel.similar):
+        for each in (table, *panel.lists):
             self.add_list(each)
         table.menu_asked.connect(self.open_menu)
         panel.menu_asked.connect(self.open_menu)
@@ -156,6 +158,7 @@ class TrackCommands(QObject):
             Act.PREVIOUS: self._order.previous,
             Act.NEXT: self._order.next,
             Act.FIND_SIMILAR: self._find_similar,
+            Act.FIND_MIXES: self._find_mixes,
             Act.SHOW_LABELS: self._show_labels,
             Act.ANALYSE_AGAIN: self._analyse_again,
             Act.SHOW_FILE: self._show_file,
@@ -186,18 +189,21 @@ class TrackCommands(QObject):
         self._order.play(ids, int(np.flatnonzero(ids == track_id)[0]))
 
     def _find_similar(self) -> None:
-        track_id = self._first()
-        if track_id is not None:
-            self._actions[Act.SIMILAR_PANEL].setChecked(True)
-            self.panel_asked.emit()
-            self._panel.find_similar(track_id)
+        self._look(self._panel.find_similar)
+
+    def _find_mixes(self) -> None:
+        self._look(self._panel.find_mixes)
 
     def _show_labels(self) -> None:
+        self._look(self._panel.show_labels)
+
+    def _look(self, show: Callable[[TrackId], None]) -> None:
+        """Has the panel show something of a track."""
         track_id = self._first()
         if track_id is not None:
             self._actions[Act.SIMILAR_PANEL].setChecked(True)
             self.panel_asked.emit()
-            self._panel.show_labels(track_id)
+            show(track_id)
 
     def _analyse_again(self) -> None:
         self._library.analyse_again(self.targets())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QPainter, QPalette
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyledItemDelegate,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from msa_desktop.base.model import Track, TrackState
+from msa_desktop.base.music import camelot
 from msa_desktop.ui import paint
 from msa_desktop.ui.columns import COLUMNS, Col
 from msa_desktop.ui.icons import Ink, icon
@@ -21,6 +22,7 @@ from msa_desktop.ui.paint import EDGE, PAD, Index
 from msa_desktop.ui.track_model import TrackModel
 
 _MARK = 14  # pixels of an icon in a cell
+_KEY_NAME = 42  # pixels of the widest name of a key, and a gap
 _STATE_ICONS = {
     TrackState.NEW: ("clock", Ink.MUTED),
     TrackState.QUEUED: ("clock", Ink.MUTED),
@@ -74,7 +76,12 @@ class TrackDelegate(QStyledItemDelegate):
             paint.paragraph(painter, rect.adjusted(0, 5, 0, -5), track.reason, colour)
         else:
             spec = COLUMNS[column]
-            colour = paint.words_colour(option, muted=True)
+            # What was only measured is muted where the file might say it.
+            tagged = spec.tagged is not None and spec.tagged(track)
+            colour = paint.words_colour(option, muted=not tagged)
+            if column is Col.KEY and track.key:
+                self._paint_key(painter, option, rect, track.key, colour)
+                return
             # A path says most at its ends.
             cut = (
                 Qt.TextElideMode.ElideMiddle
@@ -100,14 +107,17 @@ class TrackDelegate(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: Index,
     ) -> bool:
-        """Shows a cell's words in full where they were cut, or are only a mark."""
+        """Shows a cell's words in full where they were cut, or what more there is to say."""
         if event.type() != QEvent.Type.ToolTip or not index.isValid():
             return False
         column = Col(index.column())
         track = self._model.track(index.row())
-        shown = COLUMNS[column].text(track) if track else ""
-        cut = column is Col.STATE or self.sizeHint(option, index).width() > option.rect.width()
-        QToolTip.showText(event.globalPos(), shown if cut else "", view)
+        spec, shown = COLUMNS[column], ""
+        if track and spec.tip:
+            shown = spec.tip(track)
+        elif track and self.sizeHint(option, index).width() > option.rect.width():
+            shown = spec.text(track)
+        QToolTip.showText(event.globalPos(), shown, view)
         return True
 
     def _inside(self, rect: QRect, is_first: bool) -> QRect:
@@ -122,6 +132,19 @@ class TrackDelegate(QStyledItemDelegate):
             self._playing.paint(painter, _mark_at(rect))
             rect = rect.adjusted(_MARK + 6, 0, 0, 0)
         paint.words(painter, rect, track.title, colour)
+
+    def _paint_key(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        rect: QRect,
+        name: str,
+        colour: QColor,
+    ) -> None:
+        """The name, and the Camelot codes of all rows below each other."""
+        paint.words(painter, rect, name, colour)
+        code = rect.adjusted(_KEY_NAME, 0, 0, 0)
+        paint.words(painter, code, camelot(name), paint.words_colour(option, muted=True))
 
     def _paint_state(self, painter: QPainter, rect: QRect, track: Track) -> None:
         mark = self._offline if track.offline else self._icons[track.state]

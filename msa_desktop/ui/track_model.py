@@ -25,6 +25,8 @@ from msa_desktop.ui.lazy_rows import PAGE, Ids, LazyRows
 Index = QModelIndex | PersistentIndex
 _NOWHERE = QModelIndex()
 
+# Room for the arrow: Qt paints it over the end of a title that is aligned right.
+_ARROW = "\N{NO-BREAK SPACE}" * 4
 _REFRESH_MS = 1000  # while thousands of files arrive, the order is read again this often at most
 
 
@@ -154,8 +156,11 @@ class TrackModel(QAbstractTableModel):
         """A cell's words. Colours and marks are the delegate's matter."""
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
-        track = self.track(index.row())
-        return "" if track is None else COLUMNS[Col(index.column())].text(track)
+        track, column = self.track(index.row()), COLUMNS[Col(index.column())]
+        words = column.text(track) if track else ""
+        if role == Qt.ItemDataRole.AccessibleTextRole and track and words and column.tagged:
+            return words if column.tagged(track) else f"{words}, measured"
+        return words
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
@@ -165,7 +170,10 @@ class TrackModel(QAbstractTableModel):
             return None
         column = COLUMNS[Col(section)]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
+            order = SortKey.ADDED if self._query.scope is Scope.RECENT else self._query.sort
+            return column.title + (_ARROW if column.right and column.sort is order else "")
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return column.about or None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from msa_desktop.base.model import TrackId, display_path
+from msa_desktop.services.text_query import parse_filter
 from msa_desktop.store.tracks import Scope, TrackQuery
 from msa_desktop.ui import text, theme
 from msa_desktop.ui.filter_field import FilterField
@@ -27,6 +28,10 @@ from msa_desktop.ui.paint import EDGE
 from msa_desktop.ui.theme import Role
 from msa_desktop.ui.track_model import TrackModel
 from msa_desktop.ui.track_table import TrackTable
+
+_HINT = "Filter, bpm:120-128, key:8A"
+_TIP = "\nAlso by tempo, as bpm:120-128, bpm:120 or bpm:>120, and by key, as key:8A or key:F#m"
+_REST_MS = 1000  # what cannot be read is told when the typing rests, not to somebody who types
 
 
 class TrackPane(QWidget):
@@ -46,11 +51,14 @@ class TrackPane(QWidget):
         self.table = TrackTable(model, list_actions, self)
         self._heading = QLabel("All music", self)
         self._count = QLabel(self)
-        self.filter = FilterField("Filter tracks", self)
+        self.filter = FilterField("Filter tracks", self, hint=_HINT, tip=_TIP)
+        self._problem = QLabel(self)
         self._retry = QPushButton(" Try again", self)
         self._note = NotePage(self)
         self._pages = QStackedWidget(self)
         self._scanning = False
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._show_problem)
         self.filter.asked.connect(self._apply_filter)
         self.filter.left.connect(self.table.setFocus)
         self._retry.clicked.connect(self.retry)
@@ -85,7 +93,12 @@ class TrackPane(QWidget):
     def _lay_out(self) -> None:
         theme.set_role(self._heading, Role.HEADING)
         theme.set_role(self._count, Role.MUTED)
+        theme.set_role(self._problem, Role.ATTENTION)
         self._heading.setTextFormat(Qt.TextFormat.PlainText)
+        self._problem.setTextFormat(Qt.TextFormat.PlainText)
+        self._problem.setWordWrap(True)
+        self._problem.setContentsMargins(EDGE, 0, EDGE, 10)
+        self._problem.hide()
         self._retry.setIcon(icon("refresh"))
         self._retry.setAccessibleName("Try again")
         self._retry.setToolTip("Listen again to the selected files, or to all of them")
@@ -106,12 +119,25 @@ class TrackPane(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
+        layout.addWidget(self._problem)
         layout.addWidget(self._pages, 1)
         self.setTabOrder(self.filter, self._retry)
         self.setTabOrder(self._retry, self.table)
 
     def _apply_filter(self) -> None:
-        self._model.ask(replace(self._model.query, words=self.filter.words()))
+        typed = parse_filter(self.filter.words())
+        self._model.ask(
+            replace(self._model.query, words=typed.words, bpm=typed.bpm, keys=typed.keys)
+        )
+        self._problem.setText(typed.problem)
+        if typed.problem and self._problem.isHidden():
+            self._rest.start()
+        else:
+            self._show_problem()
+
+    def _show_problem(self) -> None:
+        self._rest.stop()
+        self._problem.setVisible(bool(self._problem.text()))
 
     def _type_ahead(self, letter: str) -> None:
         self.filter.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -137,13 +163,12 @@ class TrackPane(QWidget):
         self._pages.setCurrentWidget(self._note if empty else self.table)
 
     def _explain(self, query: TrackQuery) -> None:
-        if query.words:
-            self._note.say(
-                "search",
-                f"Nothing matches “{query.words}”",
-                "Every word must begin a word of the title, artist, album, genre or folder.",
-                "Clear the filter",
-            )
+        if query.words or query.bpm or query.keys:
+            why = "Every word must begin a word of the title, artist, album, genre or folder."
+            if not query.words:
+                why = "Tracks of which no tempo or key is known are left out."
+            title = f"Nothing matches “{self.filter.words()}”"
+            self._note.say("search", title, why, "Clear the filter")
         elif query.scope is Scope.ATTENTION:
             self._note.say("check", "All is well", "Every file so far could be analysed.")
         elif self._scanning:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from msa_desktop.audio.metadata import tags
+from msa_desktop.audio.metadata import from_fields, tags, to_fields
+from msa_desktop.base.fields import Field
 from msa_desktop.base.model import Tags
 
 
@@ -40,6 +41,15 @@ def test_several_values() -> None:
     found = tags({"genre": "Rock; Pop;Rock", "artist": "Ada;Bo", "album_artist": "Ada\0Bo"})
     assert found.genre == ("Rock", "Pop")
     assert (found.artist, found.album_artist) == ("Ada; Bo", "Ada; Bo")
+
+
+def test_replaygain_is_kept_as_the_file_says_it() -> None:
+    found = tags({"REPLAYGAIN_TRACK_GAIN": "-7.5 dB", "replaygain_track_peak": "0.99"})
+    assert (found.track_gain, found.track_peak) == ("-7.5 dB", "0.99")
+    fields = {Field.TRACK_GAIN: ("-7.52 dB",), Field.TRACK_PEAK: ()}
+    after = from_fields(fields, found)
+    assert (after.track_gain, after.track_peak) == ("-7.52 dB", "")
+    assert to_fields(after) == {Field.TRACK_GAIN: ("-7.52 dB",)}
 
 
 def test_odd_text_becomes_readable() -> None:

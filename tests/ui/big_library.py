@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from msa_desktop.base.model import AudioInfo, FileStamp, Reading, Tags
+from msa_desktop.base.music import KEYS
 from msa_desktop.store import writes
 from msa_desktop.store.db import Database
 from msa_desktop.store.writer import Writer
@@ -40,7 +41,16 @@ def _store_base(conn: sqlite3.Connection) -> None:
             title = " ".join(chance.sample(_WORDS, 3)).title()
             file = f"/music/{artist}/{album} {name}/{number:02} {title}.flac"
             (track_id,) = writes.add_tracks(conn, root_id, [FileStamp(file, 1, 1)])
-            tags = Tags(title, artist, name, "", (chance.choice(_GENRES),), 1950 + album % 75)
+            tags = Tags(
+                title,
+                artist,
+                name,
+                "",
+                (chance.choice(_GENRES),),
+                1950 + album % 75,
+                bpm=str(60 + album % 120),
+                key=KEYS[album % len(KEYS)],
+            )
             info = AudioInfo(chance.uniform(60, 600), "flac", 44_100, 2)
             writes.store_reading(conn, track_id, Reading(info, tags, bytes([number])))
             if number == 9:

@@ -48,9 +48,11 @@ def test_the_menus_hold_every_action_of_their_place(qtbot: QtBot) -> None:
     assert texts == [
         "Play",
         "Find similar",
+        "Mixes well after this",
         "Show labels",
         "Search like this…",
         "Search unlike this…",
+        "Separate stems",
         "Analyse again",
         "Show in file manager",
         "Copy path",

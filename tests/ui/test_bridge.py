@@ -16,6 +16,8 @@ from msa_desktop.base.events import (
     ProposalsChanged,
     RootsChanged,
     ScanProgress,
+    StemsProgress,
+    StemsStep,
     TagProgress,
     TagWork,
     TracksChanged,
@@ -99,6 +101,23 @@ def test_only_the_latest_progress_counts_but_every_notice(
     assert [scan.seen for scan in scans] == [4]
     assert [analysis.done for analysis in analyses] == [4]
     assert [notice.text for notice in notices] == list("01234")
+
+
+def test_one_track_is_taken_apart_while_another_is_exported(
+    qtbot: QtBot, bus: EventBus, bridge: Bridge
+) -> None:
+    got: list[StemsProgress] = []
+    bridge.stems_progress.connect(got.append)
+    for done in range(5):
+        bus.publish(StemsProgress("/a", StemsStep.SEPARATE, done, 5))
+        bus.publish(StemsProgress("/a", StemsStep.EXPORT, done, 5))
+        bus.publish(StemsProgress("/b", StemsStep.EXPORT, done, 5))
+    qtbot.waitUntil(lambda: bool(got))
+    assert got == [
+        StemsProgress("/a", StemsStep.SEPARATE, 4, 5),
+        StemsProgress("/a", StemsStep.EXPORT, 4, 5),
+        StemsProgress("/b", StemsStep.EXPORT, 4, 5),
+    ]
 
 
 def test_nothing_comes_after_the_end(qtbot: QtBot, bus: EventBus, bridge: Bridge) -> None:

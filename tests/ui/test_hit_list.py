@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
 from msa_desktop.base.model import Hit, TrackId
-from msa_desktop.ui.hit_list import FOUND, HitList
+from msa_desktop.ui.hit_list import FOUND, MIXING, HitList
 from tests.ui.conftest import Fill
 
 
@@ -71,3 +71,11 @@ def test_a_wide_list_has_lower_rows(qtbot: QtBot, view: HitList) -> None:
     qtbot.waitUntil(lambda: view.visualRect(view.hits.index(0)).height() < narrow)
     view.resize(300, 400)
     qtbot.waitUntil(lambda: view.visualRect(view.hits.index(0)).height() == narrow)
+
+
+def test_names_keep_their_capitals(qtbot: QtBot, hits: list[Hit]) -> None:
+    view = HitList(MIXING, ())
+    qtbot.addWidget(view)
+    view.hits.show([replace(hits[0], labels=("126 BPM", "9A"))])
+    assert _spoken(view, 0).endswith("mixes 90 %, at 126 BPM, 9A")
+    assert "\nAt 126 BPM, 9A\n" in str(view.hits.index(0).data(Qt.ItemDataRole.ToolTipRole))

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
+
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.vocabulary import LabelKind
 from msa_desktop.ui import label_list
+from msa_desktop.ui.label_list import LabelModel
+from msa_desktop.ui.measure_words import Fact
 
 _KINDS = {
     "rock": LabelKind.GENRE,
@@ -23,3 +27,20 @@ def test_every_kind_of_the_vocabulary_has_a_title() -> None:
     for kind in LabelKind:
         lines = label_list.group([LabelScore("x", 1.0, "msd")], {"x": kind})
         assert len(lines) == 2, kind
+
+
+def test_what_was_measured_is_read_out() -> None:
+    model = LabelModel()
+    model.show(label_list.measured([Fact("Tempo", "128 BPM", "or 64 (20 %)"), Fact("Key", "Am")]))
+    role = Qt.ItemDataRole.AccessibleTextRole
+    spoken = [model.index(row).data(role) for row in range(model.rowCount())]
+    assert spoken == [None, "Tempo, 128 BPM, or 64 (20 %)", "Key, Am"]
+    assert not model.flags(model.index(0)) & Qt.ItemFlag.ItemIsSelectable, "a title"
+    assert model.flags(model.index(1)) & Qt.ItemFlag.ItemIsSelectable
+
+
+def test_what_was_not_measured_is_told() -> None:
+    assert [line.words or line.value for line in label_list.measured([])] == [
+        "Measured",
+        "Not measured yet",
+    ]

@@ -60,6 +60,11 @@ def test_rate_in_words(rate: float, words: str) -> None:
     assert rate_words(rate) == words
 
 
+def test_the_rate_of_other_things_in_words() -> None:
+    assert rate_words(0.92, "track") == "55 tracks/min"
+    assert rate_words(31.4, "token") == "31 tokens/s"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
@@ -147,6 +152,55 @@ def test_work_on_tags_goes_first_and_can_be_ended(bar: AnalysisBar, qtbot: QtBot
     assert list(_buttons(bar)) == ["Pause"]
 
 
+def test_proposing_says_how_fast_it_goes_and_how_long_it_takes(bar: AnalysisBar) -> None:
+    bar.show_tags(TagProgress(TagWork.PROPOSE, 0, 125))
+    assert _words(bar) == ["Proposing tags: 0 of 125"]
+    bar.show_tags(TagProgress(TagWork.PROPOSE, 12, 125, rate=0.92, seconds_left=122.8))
+    assert _words(bar) == ["Proposing tags: 12 of 125", "55 tracks/min · about 2 min left"]
+    assert list(_buttons(bar)) == ["Pause", "Cancel"]
+    assert "55 tracks/min" in _line(bar).accessibleDescription()
+    bar.show_tags(TagProgress(TagWork.PROPOSE, 12, 125, rate=0.92, tokens_rate=31.4))
+    assert _words(bar)[-1] == "Model: 31 tokens/s"
+
+
+def test_the_pause_of_proposing_is_not_that_of_the_listening(
+    bar: AnalysisBar, qtbot: QtBot
+) -> None:
+    proposing = TagProgress(TagWork.PROPOSE, 12, 125, rate=0.92, tokens_rate=31.4)
+    bar.show_progress(dataclasses.replace(_BUSY, paused=True))
+    bar.show_tags(proposing)
+    assert _buttons(bar)["Pause"].accessibleName() == "Pause proposing tags"
+    with (
+        qtbot.assertNotEmitted(bar.pause_toggled),
+        qtbot.waitSignal(bar.tags_pause_toggled) as pause,
+    ):
+        QTest.mouseClick(_buttons(bar)["Pause"], Qt.MouseButton.LeftButton)
+    assert pause.args == [True]
+    assert _words(bar)[:2] == ["Proposing tags: 12 of 125", "Pausing after this track"]
+    assert _line(bar).property("paused") == "false"
+    bar.show_tags(dataclasses.replace(proposing, done=13, paused=True))
+    assert _words(bar) == ["Proposing paused: 13 of 125"]
+    assert _line(bar).property("paused") == "true"
+    with qtbot.waitSignal(bar.tags_pause_toggled) as resume:
+        QTest.mouseClick(_buttons(bar)["Resume"], Qt.MouseButton.LeftButton)
+    assert resume.args == [False]
+
+    bar.show_tags(dataclasses.replace(proposing, running=False))
+    assert _words(bar) == ["Paused at 12 of 125"]
+    with qtbot.assertNotEmitted(bar.tags_pause_toggled), qtbot.waitSignal(bar.pause_toggled) as on:
+        QTest.mouseClick(_buttons(bar)["Resume"], Qt.MouseButton.LeftButton)
+    assert on.args == [False]
+
+
+def test_a_pause_is_over_with_the_work(bar: AnalysisBar) -> None:
+    proposing = TagProgress(TagWork.PROPOSE, 12, 125, rate=0.92)
+    bar.show_tags(proposing)
+    _buttons(bar)["Pause"].click()
+    bar.show_tags(dataclasses.replace(proposing, running=False))
+    bar.show_tags(proposing)
+    assert list(_buttons(bar)) == ["Pause", "Cancel"]
+
+
 def test_names_of_other_bytes_and_endless_ones_do_no_harm(bar: AnalysisBar) -> None:
     bar.show_progress(dataclasses.replace(_BUSY, current=("/music/\udcff\udcfe" + "x" * 4000,)))
     assert "\N{REPLACEMENT CHARACTER}" in _words(bar)[-1]
@@ -162,3 +216,10 @@ def test_the_height_never_jumps(bar: AnalysisBar) -> None:
         bar.show_progress(progress)
         heights.add(bar.sizeHint().height() if bar.minimumHeight() == 0 else bar.height())
     assert len(heights) == 1
+
+
+def test_measuring_is_not_listening(bar: AnalysisBar) -> None:
+    bar.show_progress(dataclasses.replace(_BUSY, done=2, measuring=True))
+    assert "Measuring tempo, key and loudness: 3 of 125" in _words(bar)
+    bar.show_progress(dataclasses.replace(_BUSY, done=2, measuring=True, paused=True))
+    assert "Paused at 3 of 125" in _words(bar)

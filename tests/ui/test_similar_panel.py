@@ -3,17 +3,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
+from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import TracksChanged
 from msa_desktop.base.model import Embedding, TrackId
+from msa_desktop.base.music import Key, Loudness, Measures, Tempo
 from msa_desktop.store import writes
+from msa_desktop.store.measures import store_measures
+from msa_desktop.store.stem_rows import store_stems
 from msa_desktop.ui.actions import Act
+from msa_desktop.ui.hit_list import HitList
 from msa_desktop.ui.label_list import LabelList
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.similar_panel import SimilarPanel
@@ -48,6 +54,84 @@ def _press(panel: SimilarPanel, text: str) -> None:
 def _find(qtbot: QtBot, panel: SimilarPanel, track_id: TrackId) -> None:
     with qtbot.waitSignal(panel.shown, timeout=20_000):
         panel.find_similar(track_id)
+
+
+def _measure(app: App, *ids: TrackId, bpm: float = 126.0) -> None:
+    measures = Measures(Tempo(bpm, 0.8), Key("Am", 0.7), Loudness(-9.5, 0.9, 0.0, 2.0))
+
+    def store(conn: sqlite3.Connection) -> None:
+        for track_id in ids:
+            store_measures(conn, track_id, measures, 1)
+
+    app.writer.run(store)
+
+
+def _listed(view: HitList) -> list[TrackId]:
+    return [hit.track.id for hit in view.hits.hits]
+
+
+def _take_apart(app: App, *ids: TrackId) -> None:
+    (encoder,) = app.encoders
+    chance = np.random.default_rng(1)
+
+    def store(conn: sqlite3.Connection) -> None:
+        for track_id in ids:
+            heard = {
+                name: [
+                    Embedding(
+                        encoder.id,
+                        encoder.version,
+                        chance.standard_normal(encoder.dimension).astype(np.float32) + place,
+                    )
+                ]
+                for place, name in enumerate(("vocals", "drums"))
+            }
+            sound_id = app.tracks.sound_id(track_id)
+            assert sound_id is not None
+            store_stems(conn, track_id, sound_id, {"vocals": 0.05, "drums": 0.1}, heard)
+
+    app.writer.run(store)
+
+
+def test_a_track_that_was_taken_apart_is_compared_by_its_parts(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    choice = panel.findChild(QComboBox)
+    assert choice is not None
+    _take_apart(app, *ids[:9])
+    _find(qtbot, panel, ids[20])
+    assert not choice.isVisible()
+    _find(qtbot, panel, ids[4])
+    assert choice.isVisible()
+    assert [choice.itemText(row) for row in range(choice.count())] == [
+        "The whole track", "Drums", "Vocals",
+    ]  # fmt: skip
+    with qtbot.waitSignal(panel.shown):
+        choice.setCurrentIndex(1)
+        choice.activated.emit(1)
+    found = [hit.track.id for hit in app.stem_search.similar(ids[4], "drums", 50) if hit.score > 0]
+    assert _listed(panel.similar) == found
+    assert set(found) < set(ids[:9])
+    # It stays chosen, for tracks that have the part; the others are compared whole.
+    _find(qtbot, panel, ids[20])
+    assert not set(_listed(panel.similar)) <= set(ids[:9])
+    _find(qtbot, panel, ids[5])
+    assert choice.currentText() == "Drums"
+    assert set(_listed(panel.similar)) < set(ids[:9])
+
+
+def test_the_first_that_was_taken_apart_has_nothing_to_be_compared_with(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    _take_apart(app, ids[4])
+    _find(qtbot, panel, ids[4])
+    choice = panel.findChild(QComboBox)
+    assert choice is not None
+    with qtbot.waitSignal(panel.shown):
+        choice.setCurrentIndex(1)
+        choice.activated.emit(1)
+    assert "once their stems were separated" in _words(panel)
+    assert choice.isVisible()
 
 
 def test_nothing_selected_is_explained(panel: SimilarPanel) -> None:
@@ -213,3 +297,84 @@ def test_actions_act_on_the_list_that_has_the_keyboard(
     with qtbot.waitSignal(panel.shown):
         window.actions_table[Act.FIND_SIMILAR].trigger()
     assert panel.subject == third
+
+
+def test_what_mixes_well_is_listed_and_similar_tracks_are_one_step_away(
+    qtbot: QtBot, app: App, ids: list[TrackId], window: MainWindow, panel: SimilarPanel
+) -> None:
+    _measure(app, *ids[:12])
+    window.activateWindow()
+    window.pane.table.setFocus()
+    window.pane.table.select(ids[4])
+    window.actions_table[Act.FIND_MIXES].trigger()
+    expected = [hit.track.id for hit in app.search.mixes_after(ids[4], 50)]
+    assert expected
+    qtbot.waitUntil(lambda: _listed(panel.mixes) == expected)
+    qtbot.waitUntil(panel.mixes.isVisible)
+    assert "Mixes well after" in _words(panel)
+    assert "126 BPM · Am · 8A" in _words(panel)
+    window.actions_table[Act.FIND_SIMILAR].trigger()
+    qtbot.waitUntil(panel.similar.isVisible)
+    assert "Similar to" in _words(panel)
+    alike = app.search.similar(ids[4], app.settings.similar_count)
+    assert _listed(panel.similar) == [hit.track.id for hit in alike if hit.score > 0]
+
+
+def test_the_mixes_follow_the_selection(
+    qtbot: QtBot, app: App, ids: list[TrackId], window: MainWindow, panel: SimilarPanel
+) -> None:
+    _measure(app, *ids[:6])
+    _measure(app, *ids[6:12], bpm=90)
+    with qtbot.waitSignal(panel.shown):
+        panel.find_mixes(ids[0])
+    assert set(_listed(panel.mixes)) <= set(ids[1:6])
+    with qtbot.waitSignal(panel.shown):
+        window.pane.table.select(ids[8])
+    assert panel.subject == ids[8]
+    assert panel.mixes.isVisible()
+    assert set(_listed(panel.mixes)) <= set(ids[6:12]) - {ids[8]}
+    panel.mixes.setFocus()
+    panel.mixes.setCurrentIndex(panel.mixes.hits.index(0, 0))
+    assert window.tracks.targets() == _listed(panel.mixes)[:1], "actions work there too"
+
+
+def test_a_track_without_a_beat_has_no_mixes_and_it_is_said_why(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    with qtbot.waitSignal(panel.shown):
+        panel.find_mixes(ids[3])
+    assert "Nothing to mix by" in _words(panel)
+    with pytest.raises(UserError) as told:
+        app.search.mixes_after(ids[3], 5)
+    assert str(told.value) in _words(panel)
+    _find(qtbot, panel, ids[3])
+    assert panel.similar.isVisible()
+
+
+def test_a_lonely_tempo_mixes_with_nothing(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    _measure(app, ids[3])
+    with qtbot.waitSignal(panel.shown):
+        panel.find_mixes(ids[3])
+    assert "Nothing mixes well after this" in _words(panel)
+
+
+def test_what_was_measured_stands_before_the_labels(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    labels = panel.findChild(LabelList)
+    assert isinstance(labels, LabelList)
+    with qtbot.waitSignal(panel.shown):
+        panel.show_labels(ids[2])
+    assert [line.value for line in labels.labels.lines[:2]] == ["", "Not measured yet"]
+    _measure(app, ids[2])
+    with qtbot.waitSignal(panel.shown):
+        app.events.publish(TracksChanged(frozenset([ids[2]])))
+    shown = {line.words: line.value for line in labels.labels.lines if line.value}
+    assert shown == {
+        "Tempo": "126 BPM",
+        "Key": "Am · 8A",
+        "Loudness": "\N{MINUS SIGN}9.5 LUFS",
+        "Silence": "2.0 s at the end",
+    }

@@ -64,7 +64,8 @@ def _filter(window: MainWindow) -> Steps:
     field = window.pane.findChild(QLineEdit)
     assert isinstance(field, QLineEdit)
     typed = ("b", "bi", "bir", "birko", "birko a", "birko am", "", "zzz", "fjor", "")
-    return [partial(field.setText, words) for words in typed]
+    conditions = ("bpm:", "bpm:>80", "bpm:>80 key:8A", "bpm:>80 b", "")
+    return [partial(field.setText, words) for words in (*typed, *conditions)]
 
 
 def _search(window: MainWindow) -> Steps:
@@ -78,7 +79,7 @@ def _search(window: MainWindow) -> Steps:
 
 def _sort(window: MainWindow) -> Steps:
     header = window.pane.table.horizontalHeader()
-    for col in (Col.TITLE, Col.ALBUM, Col.GENRE, Col.YEAR, Col.LENGTH, Col.STATE, Col.ADDED):
+    for col in (Col.TITLE, Col.ALBUM, Col.BPM, Col.KEY, Col.YEAR, Col.LENGTH, Col.STATE, Col.ADDED):
         yield partial(header.setSortIndicator, col, Qt.SortOrder.AscendingOrder)
         yield partial(header.setSortIndicator, col, Qt.SortOrder.DescendingOrder)
 

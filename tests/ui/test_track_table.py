@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
-from PySide6.QtGui import QHelpEvent
+from PySide6.QtGui import QHelpEvent, QPalette
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QToolTip
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
 from msa_desktop.base.events import TracksChanged
-from msa_desktop.base.model import TrackId
+from msa_desktop.base.model import AudioInfo, Reading, Tags, TrackId
+from msa_desktop.base.music import Key, Measures, Tempo
 from msa_desktop.store import writes
-from msa_desktop.ui.columns import COLUMNS, Col
+from msa_desktop.store.measures import store_measures
+from msa_desktop.ui import paint
+from msa_desktop.ui.column_layout import ColumnLayout
+from msa_desktop.ui.columns import COLUMNS, LIBRARY_COLUMNS, Col
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.track_table import TrackTable
 from tests.ui.conftest import Fill
@@ -44,6 +49,22 @@ def _sort(qtbot: QtBot, window: MainWindow, col: Col, order: Qt.SortOrder) -> No
 
 def _shown(table: TrackTable) -> list[Col]:
     return [col for col in Col if not table.isColumnHidden(col)]
+
+
+def _tip(window: MainWindow, table: TrackTable, row: int, col: Col) -> str:
+    """What the tooltip of a cell says."""
+    place = table.visualRect(window.model.index(row, col)).center()
+    event = QHelpEvent(QEvent.Type.ToolTip, place, table.viewport().mapToGlobal(QPoint(place)))
+    QApplication.sendEvent(table.viewport(), event)
+    return QToolTip.text()
+
+
+def _inks(table: TrackTable, window: MainWindow, row: int, col: Col) -> set[str]:
+    """The colours of a cell as it is on the screen."""
+    rect = table.visualRect(window.model.index(row, col))
+    picture = table.viewport().grab(rect).toImage()
+    pixels = itertools.product(range(picture.width()), range(picture.height()))
+    return {picture.pixelColor(x, y).name() for x, y in pixels}
 
 
 def test_the_selection_stays_with_its_tracks_when_the_order_changes(
@@ -173,9 +194,54 @@ def test_needs_attention_shows_reasons_and_tries_again(
 def test_a_cut_cell_has_its_words_in_the_tooltip(
     qtbot: QtBot, window: MainWindow, table: TrackTable
 ) -> None:
-    index = window.model.index(0, Col.STATE)
-    place = table.visualRect(index).center()
+    window.resize(1900, 700)
+    assert _tip(window, table, 0, Col.STATE) == "Waiting"
 
-    event = QHelpEvent(QEvent.Type.ToolTip, place, table.viewport().mapToGlobal(QPoint(place)))
-    QApplication.sendEvent(table.viewport(), event)
-    assert QToolTip.text() == "Waiting"
+
+def test_what_the_file_says_stands_out_from_what_was_measured(
+    qtbot: QtBot, app: App, ids: list[TrackId], window: MainWindow, table: TrackTable
+) -> None:
+    def store(conn: sqlite3.Connection) -> None:
+        tags = Tags("A", bpm="127.5", key="F#m")
+        info = AudioInfo(100.0, "flac", 44_100, 2)
+        writes.store_reading(conn, ids[0], Reading(info, tags, b"sound"))
+        measures = Measures(Tempo(128.2, 0.9, ((64.1, 0.1),)), Key("Am", 0.7))
+        for track_id in ids[:2]:
+            store_measures(conn, track_id, measures, 1)
+
+    app.writer.run(store)
+    window.resize(1900, 700)
+    _sort(qtbot, window, Col.BPM, Qt.SortOrder.AscendingOrder)
+    assert [window.model.index(row, Col.BPM).data() for row in range(3)] == ["127.5", "128", ""]
+    assert [window.model.index(row, Col.KEY).data() for row in range(3)] == [
+        "F#m · 11A",
+        "Am · 8A",
+        "",
+    ]
+    role = Qt.ItemDataRole.AccessibleTextRole
+    spoken = [window.model.index(row, Col.BPM).data(role) for row in range(3)]
+    assert spoken == ["127.5", "128, measured", ""]
+    strong, muted = (
+        paint.colour(role).name()
+        for role in (QPalette.ColorRole.Text, QPalette.ColorRole.PlaceholderText)
+    )
+    for col in (Col.BPM, Col.KEY):
+        assert strong in _inks(table, window, 0, col)
+        assert strong not in _inks(table, window, 1, col)
+        assert muted in _inks(table, window, 1, col)
+    assert _tip(window, table, 1, Col.BPM) == "Measured: 128 BPM, 90 % sure, or 64 (10 %)"
+    assert _tip(window, table, 0, Col.KEY).startswith("In the file: F#m")
+
+
+def test_columns_of_a_newer_version_stand_where_they_do_at_first(table: TrackTable) -> None:
+    layout = ColumnLayout(table, LIBRARY_COLUMNS)
+    old = ["artist", "title", "album", "genre", "year", "length", "state", "added", "reason"]
+    layout.restore({"shown": ["artist", "title", "genre"], "order": [*old, "folder"]})
+    state = layout.state()
+    assert state["order"][:8] == [
+        *("artist", "title", "album", "genre", "bpm", "key", "loudness", "year")
+    ]
+    assert state["shown"] == ["title", "artist", "genre", "bpm", "key"]
+    again = ColumnLayout(table, LIBRARY_COLUMNS)
+    again.restore({**state, "shown": ["title", "artist"]})
+    assert again.state()["shown"] == ["title", "artist"], "taken away by the person"

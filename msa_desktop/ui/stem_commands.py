@@ -1,0 +1,300 @@
+"""What the actions on stems do: take tracks apart, open the mixer, export. All in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QStandardPaths, Signal
+from PySide6.QtWidgets import QWidget
+
+from msa_desktop.base.errors import UserError
+from msa_desktop.base.events import StemsProgress, StemsStep
+from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.model import Reading, Track, TrackId
+from msa_desktop.stems.export import Format
+from msa_desktop.stems.mixing import Gone, Mixer
+from msa_desktop.store.tracks import TrackReader
+from msa_desktop.ui import text
+from msa_desktop.ui.actions import Act, Actions
+from msa_desktop.ui.bridge import Background, sentence
+from msa_desktop.ui.message_bar import Offer
+from msa_desktop.ui.mixer import MixerDesk
+from msa_desktop.ui.player import PlayerBar
+from msa_desktop.ui.stem_export import StemExportDialog
+from msa_desktop.ui.stem_jobs import Job, StemJobs
+from msa_desktop.ui.stem_strip import StemStrip
+
+if TYPE_CHECKING:  # loaded with the first track that plays
+    from msa_desktop.services.stems import Separated, Stems
+
+OpenStems = Callable[[], "Stems"]
+
+
+class StemCommands(QObject):
+    """Connects the actions on stems with the service, and the mixer with the player.
+
+    Args:
+        open_stems: Gives the service; called in threads.
+        reader: The library's reads.
+        background: Where short work is done; long work has threads of its own.
+        actions: The window's actions.
+        player: Plays, and shows the mixer.
+        targets: The selected tracks.
+        window: The parent of dialogs.
+
+    Signals:
+        failed: What went wrong while other work goes on (an exception).
+        models_asked: The person wants to see the models.
+        folder_asked: The person wants to see a folder (its path).
+    """
+
+    failed = Signal(Exception)
+    models_asked = Signal()
+    folder_asked = Signal(str)
+
+    def __init__(
+        self,
+        open_stems: OpenStems,
+        reader: TrackReader,
+        background: Background,
+        actions: Actions,
+        player: PlayerBar,
+        targets: Callable[[], list[TrackId]],
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self._open_stems = open_stems
+        self._reader = reader
+        self._background = background
+        self._mixing = actions[Act.MIXER]
+        self._player = player
+        self._targets = targets
+        self._window = window
+        self._track: TrackId | None = None  # the one that plays
+        self._wanted: TrackId | None = None  # the one whose mixer opens as soon as it plays
+        self._separated: Separated | None = None  # its stems, if there are any
+        self._mixer: Mixer | None = None
+        self._folder = QStandardPaths.writableLocation(
+            QStandardPaths.StandardLocation.MusicLocation
+        )
+        self._format = Format.FLAC
+        self.desk = MixerDesk()
+        self.separating = self._make_jobs(frozenset(StemsStep) - {StemsStep.EXPORT})
+        self.exporting = self._make_jobs(frozenset({StemsStep.EXPORT}))
+        player.add_panel(self.desk)
+        player.set_mixer_action(self._mixing)
+        self._mixing.setEnabled(False)
+        self._mixing.toggled.connect(self._toggle)
+        actions[Act.SEPARATE].triggered.connect(self._separate_selected)
+        player.playing_changed.connect(self._follow)
+        player.mix_ended.connect(self._mix_ended)
+        self.desk.changed.connect(self._set_gains)
+        self.desk.close_clicked.connect(self._leave)
+        self.desk.export_clicked.connect(self._ask_export)
+
+    def take_progress(self, progress: StemsProgress) -> None:
+        """Shows how far work is."""
+        self.separating.take_progress(progress)
+        self.exporting.take_progress(progress)
+
+    def close(self) -> None:
+        """Ends what goes on, and closes the stems' files."""
+        self._player.leave_mix()
+        self.separating.close()
+        self.exporting.close()
+
+    def _make_jobs(self, steps: frozenset[StemsStep]) -> StemJobs:
+        strip = StemStrip()
+        self._player.add_panel(strip)
+        jobs = StemJobs(strip, steps, self)
+        jobs.failed.connect(self.failed)
+        return jobs
+
+    # Taking apart
+
+    def _separate_selected(self) -> None:
+        work = partial(self._reader.get_many, self._targets())
+        self._background.run(work, self._separate)
+
+    def _separate(self, tracks: Sequence[Track]) -> None:
+        for track in tracks:
+            if self.separating.has(track.path):
+                continue
+            self.separating.add(
+                Job(
+                    track.path,
+                    f"Taking apart: {text.by(track)}",
+                    partial(_separate, self._open_stems, track.path),
+                    partial(self._is_apart, track),
+                    partial(self._is_not_apart, track),
+                )
+            )
+
+    def _is_apart(self, track: Track, separated: Separated) -> None:
+        if self._player.track is None:
+            self._listen(track)
+        elif self._player.track.id == track.id:
+            self._leave()  # stems that another model made, perhaps
+            self._show(separated)
+            self._mixing.setChecked(True)
+        else:
+            offer = Offer("Listen", partial(self._listen, track))
+            self.separating.tell(f"{track.title} is taken apart.", offer)
+
+    def _is_not_apart(self, track: Track, error: Exception) -> None:
+        if isinstance(error, _NoModel):
+            self.separating.cancel()  # the others would fail alike
+            offer = Offer("Models", self.models_asked.emit)
+        else:
+            offer = Offer("Try again", partial(self._separate, [track]))
+        self.separating.tell(sentence(error), offer, problem=True)
+
+    def _listen(self, track: Track) -> None:
+        self._wanted = track.id
+        self._player.play(track)
+
+    # The mixer
+
+    def _follow(self, track_id: TrackId | None, _playing: bool) -> None:
+        """Another track plays: looks whether there are stems of it."""
+        if track_id == self._track:
+            return
+        self._track = track_id
+        self._show(None)
+        if track_id is not None:
+            work = partial(_find, self._open_stems, self._reader, track_id)
+            self._background.run(work, partial(self._found, track_id), key="stems")
+
+    def _found(self, track_id: TrackId, separated: Separated | None) -> None:
+        if track_id != self._track:
+            return
+        wanted, self._wanted = self._wanted, None
+        self._show(separated)
+        if separated is not None and track_id == wanted:
+            self._mixing.setChecked(True)
+
+    def _show(self, separated: Separated | None) -> None:
+        """Says which stems there are of the track that plays."""
+        self._separated = separated
+        if separated is None:
+            self._leave()
+        self._mixing.setEnabled(separated is not None)
+
+    def _toggle(self, on: bool) -> None:
+        if not on:
+            self._player.leave_mix()
+            self._close_desk()
+        elif self._separated is not None:
+            self._background.run(
+                partial(Mixer, self._separated.stems),
+                partial(self._enter, self._separated),
+                failed=partial(self._cannot_enter, self._separated),
+            )
+
+    def _is_wanted(self, separated: Separated) -> bool:
+        """Whether the person still waits for this mixer."""
+        current = self._separated is not None and self._separated.stems == separated.stems
+        return current and self._mixing.isChecked() and self._mixer is None
+
+    def _cannot_enter(self, separated: Separated, error: Exception) -> None:
+        if self._is_wanted(separated):
+            self._mix_ended(error)
+
+    def _enter(self, separated: Separated, mixer: Mixer) -> None:
+        if not self._is_wanted(separated):
+            mixer.close()
+            return
+        self._mixer = mixer
+        self.desk.show_stems(separated)
+        self.desk.show()
+        self._set_gains()
+        self._player.enter_mix(mixer)
+
+    def _leave(self) -> None:
+        self._mixing.setChecked(False)
+
+    def _close_desk(self) -> None:
+        self._mixer = None
+        self.desk.hide()
+
+    def _mix_ended(self, error: Exception | None) -> None:
+        """The player went back to the file by itself."""
+        self._leave()
+        track = self._player.track
+        if error is None or track is None:
+            return
+        offer = None
+        if isinstance(error, Gone):
+            self._show(None)
+            offer = Offer("Separate again", partial(self._separate, [track]))
+        self.separating.tell(sentence(error), offer, problem=True)
+
+    def _set_gains(self) -> None:
+        if self._mixer is not None:
+            self._mixer.set_gains(self.desk.gains())
+
+    # Export
+
+    def _ask_export(self) -> None:
+        if self._separated is not None:
+            dialog = StemExportDialog(
+                self._separated, self.desk.audible(), self._folder, self._format, self._window
+            )
+            dialog.agreed.connect(partial(self._export, self._separated))
+            dialog.open()
+
+    def _export(
+        self, separated: Separated, names: Sequence[str], folder: str, form: Format
+    ) -> None:
+        self._folder, self._format = folder, form
+        self.exporting.add(
+            Job(
+                separated.path,
+                f"Writing stems: {separated.name}",
+                partial(_export, self._open_stems, separated, tuple(names), folder, form),
+                partial(self._is_exported, folder),
+                self._is_not_exported,
+            )
+        )
+
+    def _is_exported(self, folder: str, files: Sequence[Path]) -> None:
+        words = f"{text.count(len(files), 'stem', 'stems')} written to {text.folder_name(folder)}."
+        self.exporting.tell(words, Offer("Show", partial(self.folder_asked.emit, folder)))
+
+    def _is_not_exported(self, error: Exception) -> None:
+        self.exporting.tell(sentence(error), problem=True)
+
+
+class _NoModel(UserError):  # noqa: N818 - a finding
+    """There is nothing that takes music apart."""
+
+
+def _separate(open_stems: OpenStems, path: str, cancel: CancelToken) -> Separated:
+    stems = open_stems()
+    try:
+        stems.model()
+    except UserError as error:
+        raise _NoModel(str(error)) from error
+    return stems.separate(path, cancel=cancel)
+
+
+def _find(open_stems: OpenStems, reader: TrackReader, track_id: TrackId) -> Separated | None:
+    """The stems that were made of a track before."""
+    track, sound_id = reader.get(track_id), reader.sound_id(track_id)
+    if track is None or track.info is None or sound_id is None:
+        return None
+    return open_stems().find(track.path, Reading(track.info, track.tags, sound_id))
+
+
+def _export(
+    open_stems: OpenStems,
+    separated: Separated,
+    names: Sequence[str],
+    folder: str,
+    form: Format,
+    cancel: CancelToken,
+) -> tuple[Path, ...]:
+    return open_stems().export(separated, Path(folder), names, form, cancel)

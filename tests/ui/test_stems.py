@@ -1,0 +1,330 @@
+"""Stems in the window: from the right-click to the mixer and to files, with a real small Demucs."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton, QToolButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from msa_desktop.app import App
+from msa_desktop.audio import decode
+from msa_desktop.base.model import FileStamp, TrackId
+from msa_desktop.base.paths import DataPaths
+from msa_desktop.stems.wave import WaveWriter
+from msa_desktop.store import writes
+from msa_desktop.ui.actions import Act
+from msa_desktop.ui.main_window import MainWindow
+from msa_desktop.ui.mixer import ChannelStrip
+from msa_desktop.ui.stem_export import StemExportDialog
+from msa_desktop.ui.stem_strip import StemStrip
+from tests.support_stems import FOUR, install, music, needs_demucs, small
+
+Open = Callable[[], MainWindow]
+
+# FFmpeg's threads log too; pytest-qt's handler is Python and goes from under them between tests.
+pytestmark = pytest.mark.no_qt_log
+
+SECONDS = 15.0
+LONG = 60_000
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("song") / "song.wav"
+    with WaveWriter(path, 2, 44100) as writer:
+        writer.write(music(SECONDS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def apart(song: Path) -> DataPaths:
+    """A data folder with the small model, and the song's stems."""
+    paths = DataPaths(song.parent / "state")
+    with App(paths) as made:
+        install(small(), paths.models)
+        made.stems.separate(str(song))
+    return paths
+
+
+@pytest.fixture
+def ids(app: App, song: Path, tmp_path: Path) -> list[TrackId]:
+    """The song in the library, and another one."""
+    folder = tmp_path / "My music"
+    folder.mkdir()
+    first = Path(shutil.copy(song, folder / "song.wav"))
+    other = folder / "other.wav"
+    with WaveWriter(other, 2, 44100) as writer:
+        writer.write(music(SECONDS)[::-1])
+
+    def change(conn: sqlite3.Connection) -> list[TrackId]:
+        root = writes.add_root(conn, str(folder))
+        stats = [(path, path.stat()) for path in (first, other)]
+        stamps = [FileStamp(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+        added = writes.add_tracks(conn, root, stamps)
+        for track_id, (path, _) in zip(added, stats, strict=True):
+            writes.store_reading(conn, track_id, decode.read(str(path)))
+        return added
+
+    return app.writer.run(change)
+
+
+@pytest.fixture
+def with_model(app: App, apart: DataPaths) -> None:
+    shutil.copytree(apart.models, app.paths.models, dirs_exist_ok=True)
+
+
+@pytest.fixture
+def with_stems(app: App, apart: DataPaths, with_model: None) -> None:
+    shutil.copytree(apart.stems, app.paths.stems)
+
+
+@pytest.fixture
+def window(ids: list[TrackId], open_window: Open) -> MainWindow:
+    opened = open_window()
+    opened.pane.table.select(ids[0])
+    return opened
+
+
+def _play(qtbot: QtBot, window: MainWindow, track_id: TrackId) -> None:
+    window.tracks.play_in_table(track_id)
+    qtbot.waitUntil(lambda: window.player.playing and window.player.position > 0.1)
+
+
+def _open_mixer(qtbot: QtBot, window: MainWindow, track_id: TrackId) -> None:
+    _play(qtbot, window, track_id)
+    qtbot.waitUntil(window.actions_table[Act.MIXER].isEnabled)
+    window.actions_table[Act.MIXER].trigger()
+    qtbot.waitUntil(window.stems.desk.isVisible)
+
+
+def _strips(window: MainWindow) -> list[StemStrip]:
+    return [strip for strip in window.player.findChildren(StemStrip) if strip.isVisible()]
+
+
+def _words(window: MainWindow) -> str:
+    return " ".join(strip.accessibleName() for strip in _strips(window))
+
+
+def _click(widget: QWidget, words: str) -> None:
+    button = next(
+        b
+        for b in (*widget.findChildren(QPushButton), *widget.findChildren(QToolButton))
+        if b.isVisible() and words in (b.text(), b.accessibleName())
+    )
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def _names(window: MainWindow) -> tuple[str, ...]:
+    return tuple(window.stems.desk.gains())
+
+
+@needs_demucs
+def test_a_track_is_taken_apart_while_it_plays(
+    qtbot: QtBot, app: App, with_model: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _play(qtbot, window, ids[0])
+    assert not window.actions_table[Act.MIXER].isEnabled()
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: "Taking apart: song" in _words(window))
+    assert window.player.playing
+    details: set[str] = set()
+    track = window.player.track
+    assert track is not None
+
+    def seen() -> bool:
+        if window.player.position > SECONDS / 2:
+            window.player.play(track)  # so that it is not over too soon
+        for strip in _strips(window):
+            details.update(label.text() for label in strip.findChildren(QLabel))
+        return window.stems.desk.isVisible()
+
+    qtbot.waitUntil(seen, timeout=LONG)
+    assert any(words.endswith(" %") for words in details), details
+    assert _strips(window) == []
+    assert _names(window) == FOUR
+    assert window.player.playing
+    assert window.actions_table[Act.MIXER].isChecked()
+    at = window.player.position
+    qtbot.waitUntil(lambda: window.player.position > at + 0.3)
+
+
+@needs_demucs
+def test_the_mixer_opens_for_a_track_that_was_taken_apart_before(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    button = next(
+        b for b in window.player.findChildren(QToolButton) if b.accessibleName() == "Mixer"
+    )
+    _play(qtbot, window, ids[0])
+    qtbot.waitUntil(button.isVisible)
+    before = window.player.position
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    assert before <= window.player.position < before + 1.0
+    channel = window.stems.desk.findChildren(ChannelStrip)[0]
+    _click(channel, f"Mute {FOUR[0]}")
+    mixer = window.stems._mixer
+    assert mixer is not None
+    qtbot.wait(100)
+    assert mixer._now.tolist() == [0, 1, 1, 1]
+
+    at = window.player.position
+    _click(window.stems.desk, "Close the mixer")
+    assert not window.stems.desk.isVisible()
+    assert not button.isChecked()
+    qtbot.waitUntil(lambda: window.player.playing and window.player.position > at)
+    assert window.player.position < at + 1.0
+
+    window.actions_table[Act.MIXER].trigger()
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    assert window.stems.desk.gains()[FOUR[0]] == 0  # as it was left
+
+    window.tracks.play_in_table(ids[1])
+    qtbot.waitUntil(lambda: not button.isVisible())
+    assert not window.stems.desk.isVisible()
+    assert not window.actions_table[Act.MIXER].isEnabled()
+
+
+def test_without_a_model_it_says_so_and_leads_there(
+    qtbot: QtBot, window: MainWindow, ids: list[TrackId]
+) -> None:
+    window.pane.table.selectAll()
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: "models install htdemucs" in _words(window))
+    qtbot.wait(200)
+    assert not window.messages.isVisible()  # said once, not for each track
+    _click(_strips(window)[0], "Models")
+    qtbot.waitUntil(window.models_page.isVisible)
+    assert _strips(window) == []
+
+
+@needs_demucs
+def test_it_can_be_cancelled(
+    qtbot: QtBot, app: App, with_model: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    window.pane.table.selectAll()
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: "Taking apart" in _words(window))
+    _click(_strips(window)[0], "Cancel")
+    qtbot.waitUntil(lambda: not window.stems.separating.busy, timeout=LONG)
+    assert _strips(window) == []  # those that waited do not begin
+    assert app.stems.size() == 0
+    assert window.player.track is None
+
+
+@needs_demucs
+def test_a_track_that_does_not_play_is_offered(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _play(qtbot, window, ids[1])
+    window.player.toggle()
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: "song is taken apart" in _words(window), timeout=LONG)
+    assert not window.stems.desk.isVisible()
+    _click(_strips(window)[0], "Listen")
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    track = window.player.track
+    assert track is not None
+    assert track.id == ids[0]
+    qtbot.waitUntil(lambda: window.player.playing)
+
+
+@needs_demucs
+def test_where_nothing_plays_the_track_is_heard_with_its_mixer(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(window.stems.desk.isVisible, timeout=LONG)
+    qtbot.waitUntil(lambda: window.player.playing and window.player.position > 0.2)
+
+
+@needs_demucs
+def test_a_change_of_mind_while_it_opens(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _play(qtbot, window, ids[0])
+    mixing = window.actions_table[Act.MIXER]
+    qtbot.waitUntil(mixing.isEnabled)
+    for _ in range(5):
+        mixing.trigger()
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    qtbot.wait(100)
+    assert mixing.isChecked()
+    assert window.stems.desk.isVisible()
+    for _ in range(3):
+        mixing.trigger()
+    qtbot.wait(200)
+    assert not mixing.isChecked()
+    assert not window.stems.desk.isVisible()
+    qtbot.waitUntil(lambda: window.player.playing)
+
+
+@needs_demucs
+def test_stems_that_are_gone_are_said_to_be(
+    qtbot: QtBot, app: App, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _play(qtbot, window, ids[0])
+    qtbot.waitUntil(window.actions_table[Act.MIXER].isEnabled)
+    app.stems.clear()
+    window.actions_table[Act.MIXER].trigger()
+    qtbot.waitUntil(lambda: "not there any more" in _words(window))
+    assert not window.actions_table[Act.MIXER].isEnabled()
+    assert not window.stems.desk.isVisible()
+    assert window.player.playing
+    _click(_strips(window)[0], "Separate again")
+    qtbot.waitUntil(lambda: "Taking apart" in _words(window))
+
+
+@needs_demucs
+def test_stems_that_break_while_they_play_give_way_to_the_file(
+    qtbot: QtBot, app: App, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _open_mixer(qtbot, window, ids[0])
+    for file in app.paths.stems.rglob("*.wav"):
+        file.write_bytes(b"")
+    qtbot.waitUntil(lambda: "not there any more" in _words(window))
+    assert not window.stems.desk.isVisible()
+    qtbot.waitUntil(lambda: window.player.playing)
+
+
+@needs_demucs
+def test_the_stems_that_are_heard_are_exported(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId], tmp_path: Path
+) -> None:
+    _open_mixer(qtbot, window, ids[0])
+    window.player.toggle()
+    _click(window.stems.desk, f"Mute {FOUR[1]}")
+    _click(window.stems.desk, "Export…")
+    dialog = window.findChildren(StemExportDialog)[0]
+    assert dialog.chosen() == (FOUR[0], *FOUR[2:])
+    dialog._show_folder(str(tmp_path / "out"))
+    _click(dialog, "Export")
+    qtbot.waitUntil(lambda: "3 stems written to out." in _words(window), timeout=LONG)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"song ({name}).flac" for name in (FOUR[0], *FOUR[2:])}
+    assert window.stems.desk.isVisible()
+
+    _click(window.stems.desk, "Export…")
+    dialog = next(d for d in window.findChildren(StemExportDialog) if d.isVisible())
+    assert dialog._folder == str(tmp_path / "out")  # where it was the last time
+    dialog._show_folder(str(tmp_path / "My music" / "song.wav"))
+    _click(dialog, "Export")
+    qtbot.waitUntil(lambda: "cannot be written to" in _words(window), timeout=LONG)
+    assert not any(isinstance(w, QDialog) and w.isVisible() for w in QApplication.topLevelWidgets())
+
+
+@needs_demucs
+def test_the_window_closes_in_the_middle_of_it(
+    qtbot: QtBot, app: App, with_model: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: "Taking apart" in _words(window))
+    window.close()
+    assert app.stems.size() == 0

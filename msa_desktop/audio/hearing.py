@@ -1,4 +1,4 @@
-"""A file's tempo and key, heard in pieces of it that are reached by seeking.
+"""A file's tempo and key, heard in pieces of it that are reached by seeking; and its beats.
 
 Longer pieces than encoders want, and fewer: the beat of three seconds is anybody's guess. Loaded by
 worker processes only.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msa_desktop.audio import decode, rhythm
+from msa_desktop.audio import decode, rhythm, stream
 from msa_desktop.audio import key as keys
 from msa_desktop.audio.source import Source
-from msa_desktop.base.model import WindowSpec
+from msa_desktop.base.model import FloatArray, WindowSpec
 from msa_desktop.base.music import Key, Tempo
 
 _SECONDS = 18.0
@@ -42,3 +42,19 @@ def hear(path: str) -> Heard:
     seconds = min(_SECONDS, max(_WHOLE * length, 1 / rhythm.RATE))
     windows = decode.windows(path, WindowSpec(rhythm.RATE, seconds, _COUNT))
     return Heard(rhythm.tempo(windows), keys.key(windows))
+
+
+def beats(path: str, bpm: float) -> FloatArray:
+    """Where a track's beats fall, if its tempo stays; decodes all of it.
+
+    Args:
+        path: As from `os.fsdecode`.
+        bpm: Its tempo.
+
+    Returns:
+        Seconds, ascending.
+
+    Raises:
+        AudioError: Not an audio file.
+    """
+    return rhythm.beats((both.mean(axis=0) for both in stream.pieces(path, rhythm.RATE)), bpm)

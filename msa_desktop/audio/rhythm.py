@@ -8,6 +8,8 @@ Loaded by worker processes only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from msa_desktop.audio import _rhythm_weights as learned
@@ -30,6 +32,7 @@ _TEMPI = np.geomspace(38, 250, 189)
 _SAME = 0.04  # tempi that are no further apart are one
 _LEAST_SURE = 0.3  # a tempo that is wrong more often than that is none
 _LEAST_SECONDS = 4.0
+_STRETCH = 30 * RATE  # samples of a track whose onsets are found at once
 _TELL = 0.05  # alternatives that are less likely are not told
 
 
@@ -64,23 +67,21 @@ def tempo(windows: FloatArray) -> Tempo | None:
     return Tempo(bpm, confidence, tuple(others))
 
 
-def beats(samples: FloatArray, bpm: float) -> FloatArray:
-    """Where the beats of a stretch of sound fall, if its tempo is known and stays.
+def beats(sound: Iterable[FloatArray], bpm: float) -> FloatArray:
+    """Where the beats of a track fall, if its tempo is known and stays.
 
     The path of onsets that is strongest and steadiest (D. Ellis, Beat Tracking by Dynamic
     Programming, 2007).
 
     Args:
-        samples: Shape (samples,) at `RATE`, mono.
+        sound: One piece after another, each of shape (samples,) at `RATE`, mono.
         bpm: From `tempo`.
 
     Returns:
         Seconds after the first sample, ascending; empty where nothing begins to sound.
     """
-    if samples.size < 2 * _FRAME:
-        return np.empty(0, np.float32)
-    onsets = _onsets(samples)[0]
-    spread = float(onsets.std())
+    onsets = np.concatenate([np.empty(0, np.float32), *_curve(sound)])
+    spread = float(onsets.std()) if onsets.size else 0.0
     if not spread:
         return np.empty(0, np.float32)
     onsets = onsets / spread
@@ -104,6 +105,21 @@ def beats(samples: FloatArray, bpm: float) -> FloatArray:
     # What begins to sound is in the middle of the second of the two frames that were compared.
     middle = (_FRAME / 2 + _HOP) / RATE
     return np.array([frame / _FPS + middle for frame in reversed(path)], np.float32)
+
+
+def _curve(sound: Iterable[FloatArray]) -> Iterator[FloatArray]:
+    """The onsets of all bands throughout a track, a stretch at a time."""
+    waiting: list[FloatArray] = []
+    for piece in sound:
+        waiting.append(piece)
+        if sum(map(len, waiting)) >= _STRETCH:
+            stretch = np.concatenate(waiting)
+            found = _onsets(stretch)[0]
+            yield found
+            waiting = [stretch[found.size * _HOP :]]
+    rest = np.concatenate([np.empty(0, np.float32), *waiting])
+    if rest.size >= _FRAME + 2 * _HOP:
+        yield _onsets(rest)[0]
 
 
 def _onsets(samples: FloatArray) -> FloatArray:

@@ -14,8 +14,9 @@ from msa_desktop.cli._base import FAILED, say, show, standard_options, table
 
 @click.command("measure")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(), metavar="PATH...")
+@click.option("--beats", is_flag=True, help="With --json: also where the beats fall, in seconds.")
 @standard_options
-def command(paths: tuple[str, ...]) -> None:
+def command(paths: tuple[str, ...], *, beats: bool) -> None:
     """Measures files: tempo, key, loudness, silence at both ends.
 
     Any audio files, in the library or not; nothing is written. A track without a beat has no tempo.
@@ -24,7 +25,7 @@ def command(paths: tuple[str, ...]) -> None:
     documents, failed = [], []
     for path in paths:
         try:
-            documents.append(_measured(os.path.abspath(path)))
+            documents.append(_measured(os.path.abspath(path), beats=beats))
         except (UserError, OSError) as error:
             reason = str(error) if isinstance(error, UserError) else error.strerror or str(error)
             failed.append({"path": path, "reason": reason})
@@ -45,13 +46,13 @@ def command(paths: tuple[str, ...]) -> None:
         raise SystemExit(FAILED)
 
 
-def _measured(path: str) -> dict[str, Any]:
+def _measured(path: str, *, beats: bool) -> dict[str, Any]:
     # FFmpeg: only this command and worker processes pay for it.
     from msa_desktop.audio import hearing, loudness  # noqa: PLC0415
 
     heard, level = hearing.hear(path), loudness.measure(path)
     tempo, key = heard.tempo, heard.key
-    return {
+    found: dict[str, Any] = {
         "path": path,
         "tempo": tempo
         and {
@@ -75,3 +76,7 @@ def _measured(path: str) -> dict[str, Any]:
         "silence_start": round(level.silence_start, 3),
         "silence_end": round(level.silence_end, 3),
     }
+    if beats:
+        fall = hearing.beats(path, tempo.bpm) if tempo else ()
+        found["beats"] = [round(float(moment), 3) for moment in fall]
+    return found

@@ -192,15 +192,15 @@ def _words(error: OSError) -> str:
 
 
 def _separate(task: Task, net: Demucs, send: Callable[[object], None]) -> Record:
+    from msa_desktop.audio import stream  # noqa: PLC0415 - FFmpeg
     from msa_desktop.encoders._torch import is_full  # noqa: PLC0415 - beside PyTorch
-    from msa_desktop.stems import mix  # noqa: PLC0415 - FFmpeg
     from msa_desktop.stems.model import NO_MEMORY  # noqa: PLC0415
 
     begin = round(task.begin * net.rate)
     end = None if task.end is None else round(task.end * net.rate)
 
     def sound() -> Iterator[FloatArray]:
-        return mix.part(mix.pieces(task.path, net.rate), begin, end)
+        return stream.part(stream.pieces(task.path, net.rate), begin, end)
 
     send(Progress(StemsStep.MEASURE))
     extent = measure(sound())

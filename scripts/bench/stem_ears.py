@@ -32,7 +32,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 
 from msa_desktop.app import App
-from msa_desktop.audio import decode
+from msa_desktop.audio import decode, stream
 from msa_desktop.audio.pieces import PIECES
 from msa_desktop.audio.synth import RATE
 from msa_desktop.base import vocabulary
@@ -43,7 +43,6 @@ from msa_desktop.base.vocabulary import LabelKind
 from msa_desktop.encoders import musicnn
 from msa_desktop.llm import rules
 from msa_desktop.services import kind
-from msa_desktop.stems import mix
 from msa_desktop.stems.record import VOCALS, Meter
 from msa_desktop.stems.wave import WaveWriter
 from msa_desktop.store.query import TrackQuery
@@ -77,7 +76,7 @@ def stems_of(folder: Path, name: str = "*") -> Iterator[tuple[str, Sounds]]:
         yield (
             track,
             {
-                part: np.concatenate(list(mix.pieces(str(path), RATE)), axis=1)
+                part: np.concatenate(list(stream.pieces(str(path), RATE)), axis=1)
                 for part, path in parts.items()
             },
         )

@@ -126,7 +126,7 @@ def test_no_number_is_made_up(sound: FloatArray) -> None:
 def test_beats(bpm: float) -> None:
     seconds, late = 15.0, 0.3
     sound = np.concatenate([np.zeros(round(late * RATE), np.float32), groove(bpm, seconds)])
-    found = rhythm.beats(sound, bpm)
+    found = rhythm.beats([sound], bpm)
     beat = 60 / bpm
     off = (found - late) / beat
     assert np.abs(off - off.round()).max() * beat < 0.035
@@ -136,7 +136,20 @@ def test_beats(bpm: float) -> None:
 
 @pytest.mark.parametrize("samples", [0, 100, 5 * RATE])
 def test_silence_has_no_beats(samples: int) -> None:
-    assert rhythm.beats(np.zeros(samples, np.float32), 120).size == 0
+    assert rhythm.beats([np.zeros(samples, np.float32)], 120).size == 0
+    assert rhythm.beats([], 120).size == 0
+
+
+def test_beats_go_on_from_stretch_to_stretch(tmp_path: Path) -> None:
+    sound = groove(120, 100.0)
+    whole = rhythm.beats([sound], 120)
+    apart = rhythm.beats(np.array_split(sound, 37), 120)
+    assert np.diff(apart) == pytest.approx(0.5, abs=0.04)
+    assert apart.size == whole.size
+    np.testing.assert_allclose(apart, whole, atol=0.03)
+    path = tmp_path / "a.wav"
+    write(path, sound[None], RATE, FORMS[".wav"])
+    np.testing.assert_allclose(hearing.beats(str(path), 120), apart, atol=0.03)
 
 
 def test_the_demo_library_is_heard_right(demo_library: Path) -> None:

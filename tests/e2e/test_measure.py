@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import statistics
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,10 @@ def test_what_is_measured_of_the_demo(program: Program, demo_library: Path) -> N
         assert len(one["key"]["chroma"]) == 12
     assert sum(one["tempo"] is not None for one in tracks) > len(tracks) / 2
     assert "LUFS" in program("measure", files[0]).out
+    first = next(one for one in tracks if one["tempo"])
+    told = program("measure", first["path"], "--beats", "--json").document["tracks"][0]
+    apart = [b - a for a, b in itertools.pairwise(told["beats"])]
+    assert statistics.median(apart) == pytest.approx(60 / told["tempo"]["bpm"], rel=0.05)
 
 
 def test_what_cannot_be_measured_is_named(program: Program, tmp_path: Path) -> None:

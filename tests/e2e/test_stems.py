@@ -12,8 +12,8 @@ import av
 import numpy as np
 import pytest
 
+from msa_desktop.audio import stream
 from msa_desktop.base.model import FloatArray
-from msa_desktop.stems import mix
 from tests.support import Program, write_wav
 from tests.support_stems import FOUR, by_demucs, install, needs_demucs, small
 
@@ -25,7 +25,7 @@ def ready(program: Program) -> Program:
 
 
 def decoded(path: Path | str) -> FloatArray:
-    return np.concatenate(list(mix.pieces(str(path), 44100)), axis=1)
+    return np.concatenate(list(stream.pieces(str(path), 44100)), axis=1)
 
 
 def test_without_a_model(program: Program, tmp_path: Path) -> None:

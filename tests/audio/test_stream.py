@@ -1,4 +1,4 @@
-"""Whole tracks decoded for a separation."""
+"""Whole tracks decoded."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from msa_desktop.audio import encode
+from msa_desktop.audio import encode, stream
 from msa_desktop.base.errors import AudioError
 from msa_desktop.base.model import FloatArray
-from msa_desktop.stems import mix
 from msa_desktop.stems.wave import WaveWriter
 from tests.support import write_wav
 from tests.support_stems import music
 
 
 def whole(path: Path, rate: int = 44100) -> FloatArray:
-    return np.concatenate(list(mix.pieces(str(path), rate)), axis=1)
+    return np.concatenate(list(stream.pieces(str(path), rate)), axis=1)
 
 
 def test_not_a_sample_is_lost_or_changed(tmp_path: Path) -> None:
@@ -77,6 +76,6 @@ def test_what_is_no_audio(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("begin", "end"), [(0, None), (0, 10), (95, 105), (250, None), (999, 99)])
 def test_a_part(begin: int, end: int | None) -> None:
     sound = np.arange(600, dtype=np.float32).reshape(2, 300)
-    found = list(mix.part((sound[:, i : i + 100] for i in (0, 100, 200)), begin, end))
+    found = list(stream.part((sound[:, i : i + 100] for i in (0, 100, 200)), begin, end))
     got = np.concatenate(found, axis=1) if found else np.empty((2, 0), np.float32)
     np.testing.assert_array_equal(got, sound[:, begin:end])

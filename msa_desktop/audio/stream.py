@@ -1,4 +1,7 @@
-"""A track's whole sound, piece by piece, as a separation hears it. For child processes only."""
+"""A track's whole sound, piece by piece: for what cannot be told from windows.
+
+In memory that does not grow with its length. Loaded by worker processes only.
+"""
 
 from __future__ import annotations
 

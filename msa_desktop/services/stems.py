@@ -220,14 +220,6 @@ class Stems:
             )
         return status
 
-    def size(self) -> int:
-        """Bytes that stems take."""
-        return self._cache.size()
-
-    def clear(self) -> None:
-        """Removes all stems that are kept."""
-        self._cache.make_room(0)
-
     def _make(
         self,
         key: str,

@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from msa_desktop.base.model import AudioInfo, FloatArray, Root, Tags, Track, TrackId, TrackState
-from msa_desktop.base.music import Key, Loudness, Measures, Tempo, camelot_place
+from msa_desktop.base.model import FloatArray, Root, Track, TrackId, TrackState
+from msa_desktop.base.music import camelot_place
 from msa_desktop.store import query as sql
 from msa_desktop.store.db import Database, read_integers
 from msa_desktop.store.query import Scope, SortKey, TrackQuery
-from msa_desktop.store.schema import IN_JSON, SEPARATOR, STATE_CODES, STATES
+from msa_desktop.store.schema import IN_JSON, STATE_CODES, STATES
 from msa_desktop.store.text import match_expression
+from msa_desktop.store.track_rows import TRACK_SQL, several, track
 from msa_desktop.store.vector_rows import VectorRows, Vectors
 
 __all__ = [
@@ -36,18 +37,6 @@ __all__ = [
     "TrackQuery",
     "TrackReader",
 ]
-
-_TRACK_SQL = """
-    SELECT tracks.id, folders.path, name, root_id, state, size, mtime_ns, added_at, reason, online,
-        title, artist, album, album_artist, genre, year, track_number,
-        codec, duration, sample_rate, channels, bit_rate,
-        mood, bpm, tracks.musical_key, grouping, summary, track_gain, track_peak,
-        tempo, tempo_confidence, other_tempi, measures.musical_key, key_confidence,
-        loudness, peak, silence_start, silence_end
-    FROM tracks JOIN folders ON folders.id = folder_id JOIN roots ON roots.id = root_id
-    LEFT JOIN measures ON measures.track_id = tracks.id
-"""
-
 
 _ALBUM = "ifnull('album ' || album_key, 'folder ' || folder_id)"
 
@@ -155,8 +144,8 @@ class TrackReader:
     def get_many(self, ids: Sequence[int] | NDArray[np.int64]) -> list[Track]:
         """The tracks with these ids, in the same order; those that are gone are left out."""
         wanted = [int(track_id) for track_id in ids]
-        rows = self._rows(f"{_TRACK_SQL} WHERE tracks.id IN {IN_JSON}", json.dumps(wanted))
-        found = {row[0]: _track(row) for row in rows}
+        rows = self._rows(f"{TRACK_SQL} WHERE tracks.id IN {IN_JSON}", json.dumps(wanted))
+        found = {row[0]: track(row) for row in rows}
         return [found[track_id] for track_id in wanted if track_id in found]
 
     def get(self, track_id: int) -> Track | None:
@@ -167,11 +156,11 @@ class TrackReader:
         """The track of one file (absolute path), or None when it is not in the library."""
         folder, name = os.path.split(path)
         rows = self._rows(
-            f"{_TRACK_SQL} WHERE folders.path = ? AND name = ?",
+            f"{TRACK_SQL} WHERE folders.path = ? AND name = ?",
             os.fsencode(folder),
             os.fsencode(name),
         )
-        return _track(rows[0]) if rows else None
+        return track(rows[0]) if rows else None
 
     def folders(self) -> list[FolderCount]:
         """Every folder that directly holds tracks, in path order."""
@@ -235,7 +224,7 @@ class TrackReader:
             STATE_CODES[TrackState.ANALYSED],
         )
         return [
-            TaggedTrack(track_id, album, _several(genre), _several(mood), _several(grouping))
+            TaggedTrack(track_id, album, several(genre), several(mood), several(grouping))
             for track_id, album, genre, mood, grouping in rows
         ]
 
@@ -372,68 +361,3 @@ def _folder_range(folder: str) -> tuple[bytes, bytes, bytes]:
     """The folder itself, and the bounds between which every path below it lies."""
     below = os.path.join(os.fsencode(folder), b"")
     return os.fsencode(folder), below, below[:-1] + bytes([below[-1] + 1])
-
-
-def _track(row: Sequence[Any]) -> Track:
-    (
-        track_id, folder, name, root_id, state, size, mtime_ns, added_at, reason, online,
-        title, artist, album, album_artist, genre, year, track_number,
-        codec, duration, sample_rate, channels, bit_rate,
-        mood, bpm, musical_key, grouping, summary, track_gain, track_peak,
-        *measured,
-    ) = row  # fmt: skip
-    return Track(
-        id=track_id,
-        path=os.path.join(os.fsdecode(folder), os.fsdecode(name)),
-        root_id=root_id,
-        state=STATES[state],
-        tags=Tags(
-            title,
-            artist,
-            album,
-            album_artist,
-            _several(genre),
-            year,
-            track_number,
-            _several(mood),
-            bpm,
-            musical_key,
-            _several(grouping),
-            summary,
-            track_gain,
-            track_peak,
-        ),
-        info=AudioInfo(duration, codec, sample_rate, channels, bit_rate)
-        if codec is not None
-        else None,
-        size=size,
-        mtime_ns=mtime_ns,
-        added_at=added_at,
-        reason=reason,
-        offline=not online,
-        measures=_measures(*measured),
-    )
-
-
-def _measures(
-    tempo: float | None,
-    tempo_confidence: float,
-    other_tempi: str,
-    key: str | None,
-    key_confidence: float,
-    loudness: float | None,
-    peak: float | None,
-    silence_start: float,
-    silence_end: float,
-) -> Measures:
-    """What was measured; a row's columns, all None for a track that was not measured."""
-    others = () if tempo is None else tuple((bpm, sure) for bpm, sure in json.loads(other_tempi))
-    return Measures(
-        None if tempo is None else Tempo(tempo, tempo_confidence, others),
-        None if key is None else Key(key, key_confidence),
-        None if peak is None else Loudness(loudness, peak, silence_start, silence_end),
-    )
-
-
-def _several(joined: str) -> tuple[str, ...]:
-    return tuple(joined.split(SEPARATOR)) if joined else ()

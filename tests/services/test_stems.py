@@ -57,7 +57,7 @@ def test_no_model(app: App, song: str) -> None:
     app.override(stems_model="nonsense")
     with pytest.raises(UserError, match="There is no model"):
         app.stems.separate(song)
-    assert app.stems.size() == 0
+    assert Cache(app.paths.stems).size() == 0
 
 
 @needs_demucs
@@ -68,7 +68,7 @@ def test_separated_once(ready: App, song: str, tmp_path: Path) -> None:
     assert first.stems.record.sources == FOUR
     assert first.name == "song"
     assert first.kind.kind in Kind
-    assert ready.stems.size() > 4 * 8 * 110_250
+    assert Cache(ready.paths.stems).size() > 4 * 8 * 110_250
     assert [told[0].step, told[-1].running] == [StemsStep.LOAD, False]
     assert {event.path for event in told} == {song}
     assert any(event.step is StemsStep.SEPARATE and event.total == 2.5 for event in told)
@@ -77,8 +77,8 @@ def test_separated_once(ready: App, song: str, tmp_path: Path) -> None:
     again = ready.stems.separate(str(moved))
     assert again.was_there
     assert (again.stems, again.name) == (first.stems, "moved")
-    ready.stems.clear()
-    assert ready.stems.size() == 0
+    Cache(ready.paths.stems).make_room(0)
+    assert Cache(ready.paths.stems).size() == 0
     assert not ready.stems.separate(song).was_there
 
 
@@ -144,7 +144,7 @@ def test_nothing_is_left_when_cancelled(ready: App, tmp_path: Path, step: StemsS
     ready.events.subscribe(hear)
     with pytest.raises(Cancelled):
         ready.stems.separate(str(path), cancel=cancel)
-    assert ready.stems.size() == 0
+    assert Cache(ready.paths.stems).size() == 0
     left = ready.paths.stems.rglob("*") if ready.paths.stems.exists() else ()
     assert [path.name for path in left if path.suffix != ".lock"] == []
 

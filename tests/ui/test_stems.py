@@ -17,6 +17,7 @@ from msa_desktop.app import App
 from msa_desktop.audio import decode
 from msa_desktop.base.model import FileStamp, TrackId
 from msa_desktop.base.paths import DataPaths
+from msa_desktop.stems.cache import Cache
 from msa_desktop.stems.wave import WaveWriter
 from msa_desktop.store import writes
 from msa_desktop.ui.actions import Act
@@ -215,7 +216,7 @@ def test_it_can_be_cancelled(
     _click(_strips(window)[0], "Cancel")
     qtbot.waitUntil(lambda: not window.stems.separating.busy, timeout=LONG)
     assert _strips(window) == []  # those that waited do not begin
-    assert app.stems.size() == 0
+    assert Cache(app.paths.stems).size() == 0
     assert window.player.track is None
 
 
@@ -272,7 +273,7 @@ def test_stems_that_are_gone_are_said_to_be(
 ) -> None:
     _play(qtbot, window, ids[0])
     qtbot.waitUntil(window.actions_table[Act.MIXER].isEnabled)
-    app.stems.clear()
+    Cache(app.paths.stems).make_room(0)
     window.actions_table[Act.MIXER].trigger()
     qtbot.waitUntil(lambda: "not there any more" in _words(window))
     assert not window.actions_table[Act.MIXER].isEnabled()
@@ -327,4 +328,4 @@ def test_the_window_closes_in_the_middle_of_it(
     window.actions_table[Act.SEPARATE].trigger()
     qtbot.waitUntil(lambda: "Taking apart" in _words(window))
     window.close()
-    assert app.stems.size() == 0
+    assert Cache(app.paths.stems).size() == 0

@@ -303,13 +303,13 @@ class App:
         """
         with self._changing:
             self.encoders, former = self._find_encoders(), self.encoders
+            if "reading" in self.__dict__:
+                self.reading.encoders_changed()
             if self.encoders != former:
                 self._indexes = self._open_indexes(self._indexes)
                 self.search.use(self._indexes)
                 if "library" in self.__dict__:
                     self.library.encoders_changed(self._memory)
-            if "reading" in self.__dict__:
-                self.reading.encoders_changed()
 
     def _find_encoders(self) -> tuple[EncoderFacts, ...]:
         """The encoders that can be run, what comes with the program first.

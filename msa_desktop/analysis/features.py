@@ -120,10 +120,17 @@ class Features:
 
 
 def _measure(path: str) -> Measures:
-    level = loudness.measure(path)
+    """Each on its own: of a damaged file, or one with too little sound, one may be had."""
+    level = trouble = None
+    try:
+        level = loudness.measure(path)
+    except AudioError as error:
+        trouble = error
     try:
         heard = hearing.hear(path)
-    except AudioError:  # it can be read: what is missing is sound, or enough of it
+    except AudioError:
+        if trouble is not None:
+            raise trouble from None
         return Measures(loudness=level)
     return Measures(heard.tempo, heard.key, level)
 

@@ -9,7 +9,7 @@ import logging
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -59,6 +59,7 @@ class _Worker:
     Attributes:
         tasks: What it was given and has not answered yet.
         together: Tracks its encoders would rather hear at once.
+        outdated: It is to go once it rests.
     """
 
     process: multiprocessing.process.BaseProcess
@@ -66,6 +67,7 @@ class _Worker:
     state: _State = _State.STARTING
     tasks: list[Task] = field(default_factory=list)
     together: int = 1
+    outdated: bool = False
     since: float = field(default_factory=time.monotonic)
 
     def enter(self, state: _State) -> None:
@@ -131,9 +133,17 @@ class Pool:
         self._time_limit = time_limit
         self._wake()
 
-    def set_memory(self, megabytes: int) -> None:
-        """Changes what a process comes to need; the next `set_limits` heeds it."""
-        self._affordable = _affordable(megabytes)
+    def renew(self, memory: int) -> None:
+        """Lets processes go once they rest: what they have loaded is not what is wanted now.
+
+        Args:
+            memory: Megabytes that a process comes to need from now on; `set_limits` heeds it.
+        """
+        self._affordable = _affordable(memory)
+        with self._lock:
+            for living in self._workers:
+                living.outdated = True
+        self._wake()
 
     def submit(self, task: Task, urgent: bool = False) -> None:
         """Queues a task. One that already waits for the same work on the same track is replaced."""
@@ -157,9 +167,9 @@ class Pool:
         self._failed_starts = 0
         self._wake()
 
-    def drop(self, ids: Iterable[TrackId]) -> None:
-        """Drops every task of these tracks that was not begun."""
-        self._queue.drop(ids)
+    def drop(self, ids: Iterable[TrackId], works: Collection[Work] = tuple(Work)) -> None:
+        """Drops every task of these tracks, or only of some works, that was not begun."""
+        self._queue.drop(ids, works)
 
     def cancel_pending(self, work: Work | None = None) -> list[Task]:
         """Drops every task that was not begun, or those of one work, and returns them."""
@@ -214,6 +224,8 @@ class Pool:
         """Gives waiting tasks to idle processes, and starts processes for what is left."""
         if self._broken:
             return
+        for old in [w for w in self._workers if w.outdated and w.state is _State.IDLE]:
+            self._dismiss(old)
         resting = [w for w in self._workers if w.state is _State.IDLE]
         too_many = max(0, len(self._workers) - self._most)
         for spare in resting[:too_many]:  # the person has asked for fewer

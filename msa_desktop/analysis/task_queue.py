@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msa_desktop.analysis.worker import Task, Work
 from msa_desktop.base.model import TrackId
@@ -91,12 +91,12 @@ class TaskQueue:
         with self._lock:
             return sum(map(_runs_in_pause, self._urgent))
 
-    def drop(self, ids: Iterable[TrackId]) -> None:
-        """Drops whatever waits for these tracks."""
+    def drop(self, ids: Iterable[TrackId], works: Collection[Work] = tuple(Work)) -> None:
+        """Drops what waits for these tracks, or only some of their works."""
         with self._lock:
             for track_id in ids:
-                for work, waiting in self._waiting.items():
-                    waiting.pop((track_id, work), None)
+                for work in works:
+                    self._waiting[work].pop((track_id, work), None)
                     self._urgent.pop((track_id, work), None)
 
     def clear(self, work: Work | None = None) -> list[Task]:

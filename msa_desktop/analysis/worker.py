@@ -61,6 +61,8 @@ class Outcome:
         measures: Of Work.MEASURE.
         peaks: Of Work.PEAKS.
         failure: A sentence for the person, or None.
+        passing: Of a failure: it says nothing of the file itself, which was gone, or could not be
+            read for now.
     """
 
     task: Task
@@ -70,6 +72,7 @@ class Outcome:
     measures: Measures | None = None
     peaks: bytes | None = None
     failure: str | None = None
+    passing: bool = False
 
 
 class Signal(Enum):
@@ -173,7 +176,8 @@ def _heard(features: Features, sounds: Mapping[Task, Sound]) -> Iterator[Finishe
 
 def _failed(task: Task, error: Exception) -> Finished:
     if isinstance(error, UserError | OSError | MemoryError):
-        return Finished(Outcome(task, failure=_reason(task, error)))
+        passing = not isinstance(error, UserError) or _is_gone(task.path)
+        return Finished(Outcome(task, failure=_reason(task, error), passing=passing))
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     failure = f"The program stumbled over this file ({what}). Please report it."
     return Finished(Outcome(task, failure=failure), "".join(traceback.format_exception(error)))

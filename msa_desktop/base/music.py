@@ -23,6 +23,7 @@ _KEY = re.compile(
     r"\s*(?P<mode>m|min|minor|maj|major)?",
     re.I,
 )
+_LONGEST_KEY = 20  # characters
 _CAMELOT = re.compile(r"(?P<number>0?[1-9]|1[0-2])\s*(?P<letter>[AB])", re.I)
 
 
@@ -127,7 +128,7 @@ _BY_PLACE = {camelot_place(name): name for name in KEYS}
 
 def key_named(text: str) -> str | None:
     """The one of `KEYS` that "F#m", "Gb minor", "c# min" or "11A" mean; None for other text."""
-    text = text.strip()
+    text = text.strip()[:_LONGEST_KEY]
     if found := _CAMELOT.fullmatch(text):
         return _BY_PLACE[(int(found["number"]) - 1) * 2 + (found["letter"] in "Bb")]
     found = _KEY.fullmatch(text)

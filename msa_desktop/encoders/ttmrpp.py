@@ -8,8 +8,8 @@ Their code cuts the whole track into windows; here six are chosen, spread over i
 mix costs no more than a song. The sound is then scaled by the extremes of these windows alone, and
 what is too soft to be heard is told by the loudest of them alone. On 18 tracks, with weights drawn
 at random, the vector lay from theirs by 6 % of the distance between two tracks (medians; 26 % at
-worst), and ten windows were no nearer. `scaled` and `TtmrppEncoder.place`, given the whole track,
-answer as their code does.
+worst), and ten windows were no nearer. `scaled`, `_ttmr_net.log_mel` and `TtmrppEncoder.place`,
+given the whole track, answer as their code does.
 
 Where that code divides by zero this does not: a track shorter than a window comes repeated (see
 `audio.decode`), and silence stays silence.
@@ -88,22 +88,17 @@ class TtmrppEncoder:
         from msa_desktop.encoders._ttmr_net import log_mel  # noqa: PLC0415
 
         mels = [log_mel(scaled(windows)) for windows in tracks]
-        return [Embedding(ID, VERSION, vector) for vector in means(self._run, mels)]
+        return [Embedding(ID, VERSION, vector) for vector in means(self.place, mels)]
 
-    def place(self, windows: FloatArray) -> FloatArray:
-        """Where each window of a track lies.
+    def place(self, mels: FloatArray) -> FloatArray:
+        """Where windows lie.
 
         Args:
-            windows: Shape (n, samples), of one track, `scaled`.
+            mels: Shape (n, 128, frames), from `_ttmr_net.log_mel`; of any tracks.
 
         Returns:
             Shape (n, 128), not normalised.
         """
-        from msa_desktop.encoders._ttmr_net import log_mel  # noqa: PLC0415 - as above
-
-        return self._run(log_mel(windows))
-
-    def _run(self, mels: FloatArray) -> FloatArray:
         return in_batches(self._tower, mels, self._device, self._most)
 
 

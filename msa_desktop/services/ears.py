@@ -103,10 +103,13 @@ class Ears:
             count: How many at most.
 
         Returns:
-            Track ids, and their scores as `nearness` has them.
+            Track ids, and their scores as `nearness` has them; none where the encoder is gone.
         """
-        ids, scores = self._indexes[encoder].search(text, count, raw=True)
-        return ids, self._standing_out(encoder, text, scores)
+        index = self._indexes.get(encoder)
+        if index is None:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        ids, scores = index.search(text, count, raw=True)
+        return ids, _standing_out(index, text, scores)
 
     def nearness(self, encoder: str, text: FloatArray, ids: Ids) -> FloatArray:
         """How near the sound of some tracks lies to a text.
@@ -121,20 +124,12 @@ class Ears:
 
         Returns:
             Shape of `ids`: deviations above the library's mean; NaN for tracks the encoder has
-            not heard.
+            not heard, all where it is gone.
         """
-        scores = self._indexes[encoder].scores(text, ids, raw=True)
-        return self._standing_out(encoder, text, scores)
-
-    def _standing_out(self, encoder: str, text: FloatArray, scores: FloatArray) -> FloatArray:
-        index = self._indexes[encoder]
-        some = fusion.sample(index.ids(), _SAMPLE)
-        if not len(some):
-            return scores
-        usual = index.scores(text, some, raw=True)
-        deviation = max(float(np.nanstd(usual)), 1e-6)
-        standing: FloatArray = (scores - float(np.nanmean(usual))) / deviation
-        return standing
+        index = self._indexes.get(encoder)
+        if index is None:
+            return np.full(len(ids), np.nan, np.float32)
+        return _standing_out(index, text, index.scores(text, ids, raw=True))
 
     def _panel(self, track_id: int) -> Panel:
         """Who is to be asked about a track.
@@ -193,3 +188,13 @@ class Ears:
             rows.append(own[order][np.isin(held[order], chosen)])
         album = self._reader.albums(chosen.tolist())
         return fusion.learn(names, rows, [album.get(i, str(i)) for i in chosen.tolist()])
+
+
+def _standing_out(index: VectorIndex, text: FloatArray, scores: FloatArray) -> FloatArray:
+    some = fusion.sample(index.ids(), _SAMPLE)
+    if not len(some):
+        return scores
+    usual = index.scores(text, some, raw=True)
+    deviation = max(float(np.nanstd(usual)), 1e-6)
+    standing: FloatArray = (scores - float(np.nanmean(usual))) / deviation
+    return standing

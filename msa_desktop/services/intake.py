@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from msa_desktop.analysis.pool import Pool
 from msa_desktop.analysis.worker import Outcome, Task, Work
@@ -187,6 +187,18 @@ class Intake:
                 target=self._ask_the_disk, args=(outcome,), name="disk check", daemon=True
             ).start()
 
+    def encoders_changed(self) -> None:
+        """Encoders came or went: what waits for one that is gone waits no longer."""
+        with self._lock:
+            self._unusable.clear()
+        here = self.encoders
+        for task in self._pool.cancel_pending(Work.LISTEN):
+            by = tuple(one for one in task.encoders if one in here)
+            if by:
+                self._pool.submit(replace(task, encoders=by))
+            else:
+                self._counter.dropped([task.track_id])
+
     @property
     def encoders(self) -> tuple[EncoderFacts, ...]:
         """The encoders every track is to be heard by, less those that turned out not to work."""
@@ -212,6 +224,8 @@ class Intake:
 
     def _post(self, outcome: Outcome, *, away: bool) -> None:
         following = _Next()
+        # What could not be measured for now is measured at another start.
+        away = away or (outcome.task.work is Work.MEASURE and outcome.passing)
 
         def store(connection: sqlite3.Connection) -> None:
             if not away:
@@ -242,8 +256,9 @@ class Intake:
             case Work.MEASURE:
                 if heard:  # else its file changed: it will be read, and measured, again
                     self._store_measures(connection, outcome, following)
-            case Work.LISTEN if outcome.failure is not None and heard:
-                # What it lacks is another encoder's answer: not a reason to lose what it has.
+            case Work.READ | Work.LISTEN if outcome.failure is not None and heard:
+                # What it lacks is another encoder's answer, or tags that an older program did not
+                # read. Nobody has seen its file change: no reason to lose what it has.
                 _log.warning("%s: %s", display_path(task.path), outcome.failure)
                 following.ended = task.track_id
             case _ if outcome.failure is not None:
@@ -277,6 +292,12 @@ class Intake:
                 if sounds.state_of(connection, twin) is TrackState.QUEUED:
                     sounds.copy_analysis(connection, track_id, twin)
                     following.twins.append(twin)
+            if lacking := self._lacking(connection, track_id):
+                # An encoder that was installed while this one waited.
+                following.ended = None
+                task = Task(track_id, outcome.task.path, Work.LISTEN, lacking)
+                following.more.append(task)
+                return
         self._measure_next(connection, outcome.task, following)
 
     def _measure_next(self, connection: sqlite3.Connection, task: Task, following: _Next) -> None:
@@ -297,6 +318,8 @@ class Intake:
         track_id, measures = outcome.task.track_id, outcome.measures or Measures()
         store_measures(connection, track_id, measures, MEASURING)
         following.changed.add(track_id)
+        if outcome.failure is not None:
+            return
         for twin in sounds.twins(connection, track_id):
             if measured_by(connection, twin) != MEASURING:
                 store_measures(connection, twin, measures, MEASURING)
@@ -356,13 +379,15 @@ class Intake:
             for told in listeners:
                 told(task.track_id)
         if task.work is Work.MEASURE:
+            # Its copies have what it has: theirs need not be measured.
+            self._pool.drop(following.changed - {task.track_id}, [Work.MEASURE])
             for measured in {task.track_id, *following.changed}:
                 self._measured.finished(measured)
         elif following.ended is not None:
             self._counter.finished(following.ended, failed=following.failed)
         elif not following.more and task.work is not Work.PEAKS:
             self._counter.dropped([task.track_id])
-        self._pool.drop(following.twins)
+        self._pool.drop(following.twins, [Work.READ, Work.LISTEN])
         for twin in following.twins:
             self._counter.finished(twin)
         following.changed.update(following.twins)

@@ -104,7 +104,9 @@ class Library:
             is_away=self._is_away,
             on_lost=self._outcome_lost,
         )
-        self._scanner = Scanner(reader, writer, self._intake, events, settings)
+        self._scanner = Scanner(
+            reader, writer, self._intake, events, settings, on_return=self._fill_in
+        )
         self._scan_lock = threading.Lock()
         self._background: Background | None = None
         self._watcher: Watcher | None = None
@@ -238,7 +240,8 @@ class Library:
         Args:
             memory: Megabytes that a process comes to need for all of them.
         """
-        self.pool.set_memory(memory)
+        self.pool.renew(memory)
+        self._intake.encoders_changed()
         settings = self._settings()
         self.pool.set_limits(settings.worker_count, settings.file_time_limit)
         if self._background is not None:
@@ -337,14 +340,12 @@ class Library:
                 lacking[track_id] = (*lacking.get(track_id, ()), encoder)
         for encoders in set(lacking.values()):
             ids = [track_id for track_id, wanted in lacking.items() if wanted == encoders]
-            tracks = (track for track in self._reader.get_many(ids) if not track.offline)
-            self._intake.listen(((track.id, track.path) for track in tracks), encoders)
+            self._intake.listen(self._reader.files(ids), encoders)
         if self._settings().measure:
             self._measure_the_rest()
 
     def _measure_the_rest(self) -> None:
-        tracks = self._reader.get_many(self._reader.unmeasured(MEASURING))
-        self._intake.measure((track.id, track.path) for track in tracks if not track.offline)
+        self._intake.measure(self._reader.files(self._reader.unmeasured(MEASURING)))
 
     # -- one scan, from start to end -----------------------------------------------------------
 

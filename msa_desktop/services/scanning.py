@@ -46,6 +46,7 @@ class Scanner:
         intake: Takes the files that need reading.
         events: Where progress is told.
         settings: The settings in force, read at each scan.
+        on_return: Called when a root is there again that was away.
     """
 
     def __init__(
@@ -55,7 +56,10 @@ class Scanner:
         intake: Intake,
         events: EventBus,
         settings: Callable[[], Settings],
+        *,
+        on_return: Callable[[], None],
     ) -> None:
+        self._on_return = on_return
         self._reader = reader
         self._writer = writer
         self._intake = intake
@@ -95,6 +99,8 @@ class Scanner:
         if online != root.online:
             self._writer.run(partial(writes.set_root_online, root_id=root.id, online=online))
             self._events.publish(RootsChanged())
+            if online:
+                self._on_return()
 
     def _look_into(self, root: Root, folders: frozenset[str] | None, batch: _Batch) -> None:
         """Walks a root, or some of its folders.

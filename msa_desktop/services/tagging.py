@@ -209,7 +209,9 @@ class Tagging:
     def _alone(self, progress: ProposingProgress) -> Iterator[ProposingProgress]:
         """One at a time; tells the beginning and the end."""
         if not self._at_work.acquire(blocking=False):
-            raise UserError("Tags are being proposed already. Wait for that to end, or cancel it.")
+            raise UserError(
+                "Tags are being proposed already. Let that end (it may be paused), or cancel it."
+            )
         try:
             progress.tell()
             yield progress

@@ -57,6 +57,18 @@ def copy_analysis(conn: sqlite3.Connection, source: int, target: int) -> None:
             f" SELECT ?, {columns} FROM {table} WHERE track_id = ?",
             (target, source),
         )
+    _copy_stems(conn, source, target)
+    copy_measures(conn, source, target)
+    conn.execute(
+        "UPDATE tracks SET state = ?, reason = '' WHERE id = ?",
+        (STATE_CODES[TrackState.ANALYSED], target),
+    )
+
+
+def _copy_stems(conn: sqlite3.Connection, source: int, target: int) -> None:
+    """Gives `target` what was heard in the stems of `source`, if that was taken apart."""
+    if conn.execute("SELECT 1 FROM stems WHERE track_id = ?", (source,)).fetchone() is None:
+        return
     conn.execute("DELETE FROM stems WHERE track_id = ?", (target,))
     for table, columns in _STEM_TABLES:
         conn.execute(
@@ -64,11 +76,6 @@ def copy_analysis(conn: sqlite3.Connection, source: int, target: int) -> None:
             f" SELECT ?, {columns} FROM {table} WHERE track_id = ?",
             (target, source),
         )
-    copy_measures(conn, source, target)
-    conn.execute(
-        "UPDATE tracks SET state = ?, reason = '' WHERE id = ?",
-        (STATE_CODES[TrackState.ANALYSED], target),
-    )
 
 
 def adopt(conn: sqlite3.Connection, lost: int, found: int) -> None:

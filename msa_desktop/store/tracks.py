@@ -346,7 +346,22 @@ class TrackReader:
             " JOIN roots ON roots.id = root_id WHERE NOT tags_complete AND online AND state = ?",
             STATE_CODES[TrackState.ANALYSED],
         )
-        return [(track.id, track.path) for track in self.get_many(ids)]
+        return self.files(ids)
+
+    def files(self, ids: Sequence[int] | NDArray[np.int64]) -> list[tuple[TrackId, str]]:
+        """Ids and paths of those of some tracks whose root is there, in the same order."""
+        wanted = [int(track_id) for track_id in ids]
+        rows = self._rows(
+            "SELECT tracks.id, folders.path, name FROM tracks"  # noqa: S608
+            " JOIN folders ON folders.id = folder_id JOIN roots ON roots.id = root_id"
+            f" WHERE online AND tracks.id IN {IN_JSON}",
+            json.dumps(wanted),
+        )
+        paths = {
+            track_id: os.path.join(os.fsdecode(folder), os.fsdecode(name))
+            for track_id, folder, name in rows
+        }
+        return [(TrackId(track_id), paths[track_id]) for track_id in wanted if track_id in paths]
 
     def _rows(self, statement: str, *parameters: object) -> list[Any]:
         cursor = self._db.connection().cursor()

@@ -432,6 +432,25 @@ def test_idle_processes_give_their_memory_back(
     assert bench.wait(3)[-1].failure is None
 
 
+def test_processes_that_are_to_be_renewed_go_once_they_rest(
+    make_bench: Callable[..., Bench], song: Path, epic: Path
+) -> None:
+    bench = make_bench()
+    bench.submit(1, song)
+    bench.wait(1)
+    (resting,) = bench.process_ids
+    bench.pool.renew(0)
+    eventually(lambda: bench.process_ids == ())
+    bench.submit(2, epic, PEAKS, urgent=True)
+    (working,) = {bench.worker_on(epic).pid}
+    bench.pool.renew(0)
+    (_, done) = bench.wait(2)
+    assert done.failure is None, "what it works on is finished"
+    eventually(lambda: bench.process_ids == ())
+    assert working != resting
+    assert bench.errors == []
+
+
 def test_an_idle_process_that_was_killed_is_no_fault(
     make_bench: Callable[..., Bench], song: Path
 ) -> None:

@@ -54,12 +54,14 @@ def test_errors_become_sentences(tmp_path: Path, error: Exception, words: str) -
     assert finished.outcome.failure is not None
     assert finished.outcome.failure.startswith(words)
     assert finished.trace == ""
+    assert finished.outcome.passing == (not isinstance(error, AudioError))
 
 
 @pytest.mark.parametrize("error", [AudioError("It is cut off."), os_error(errno.ENOENT)])
 def test_a_vanished_file_is_said_to_have_vanished(tmp_path: Path, error: Exception) -> None:
     finished = finish(error, tmp_path / "gone.mp3")
     assert finished.outcome.failure == "The file is no longer there."
+    assert finished.outcome.passing
 
 
 def test_a_bug_is_told_with_its_trace(tmp_path: Path) -> None:

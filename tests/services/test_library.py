@@ -170,6 +170,68 @@ def test_analysing_again_measures_again(app: App, music: Path) -> None:
     assert again.measures not in (wrong, Measures())
 
 
+def test_what_an_older_program_left_unread_costs_nothing_where_it_cannot_be_read(
+    app: App, music: Path
+) -> None:
+    """The file was moved while the program was closed; its tags were to be read once more."""
+    app.library.scan([str(music)])
+    before = app.tracks.by_path(str(music / "0.wav"))
+    assert before is not None
+    app.writer.run(lambda db: db.execute("UPDATE tracks SET tags_complete = 0"))
+    (music / "0.wav").rename(music / "moved.wav")
+    app.library._intake.queue([(before.id, before.path)])
+    until(lambda: app.library.progress().done == 1)
+    after = app.tracks.get(before.id)
+    assert after is not None
+    assert (after.state, after.measures) == (TrackState.ANALYSED, before.measures)
+    report = app.library.scan([])
+    assert (report.moved, report.failed) == (1, ())
+    moved = app.tracks.get(before.id)
+    assert moved is not None
+    assert moved.path == str(music / "moved.wav")
+
+
+def test_a_file_that_is_gone_for_now_is_measured_later(app: App, music: Path) -> None:
+    app.override(measure=False)
+    app.library.scan([str(music)])
+    app.override(measure=True)
+    (music / "0.wav").rename(music / "away.tmp")
+    app.library._measure_the_rest()
+    until(lambda: app.library.progress().done == app.library.progress().total)
+    app.writer.flush()
+    assert measured(app) == 2
+    (music / "away.tmp").rename(music / "0.wav")
+    app.library.scan([])
+    assert measured(app) == 3
+
+
+def test_a_disk_that_is_back_is_measured(app: App, music: Path) -> None:
+    app.override(measure=False)
+    app.library.scan([str(music)])
+    away = music.rename(music.with_name("unplugged"))
+    assert app.library.scan([]).offline == 3
+    app.override(measure=True)
+    assert app.library.scan([]).offline == 3
+    assert measured(app) == 0
+    away.rename(music)
+    app.library.scan([])
+    assert measured(app) == 3
+
+
+def test_copies_are_measured_once(app: App, music: Path) -> None:
+    for number in range(4):
+        shutil.copy(music / "0.wav", music / f"copy{number}.wav")
+    app.override(measure=False)
+    app.library.scan([str(music)])
+    app.library.pause()
+    app.library._measure_the_rest()
+    assert app.library.pool.pending == 7
+    app.library.resume()
+    until(lambda: measured(app) == 7)
+    until(lambda: app.library.progress().done == app.library.progress().total)
+    assert app.library.pool.pending == 0
+
+
 def test_a_track_that_cannot_be_measured_stays_analysed(app: App, music: Path) -> None:
     app.override(measure=False)
     app.library.scan([str(music)])

@@ -111,6 +111,35 @@ def test_one_that_is_installed_meanwhile_comes_into_use(paths: DataPaths) -> Non
         assert len(app.search.similar(track.id, 3)) == 3
 
 
+def test_what_waits_when_an_encoder_comes_is_heard_by_it(paths: DataPaths, music: Path) -> None:
+    """And what waits for one that goes does not wait any longer."""
+    for number in range(10, 13):
+        write_wav(music / f"{number}.wav", 12, pitch=100 + 20 * number)
+    with App(paths) as app:
+        app.library.pause()
+        app.library.start()
+        until(lambda: app.library.pool.pending >= 3)
+        install(paths)
+        app.models_changed()
+        app.library.resume()
+        until(lambda: len(vectors(app, "clap")) == 7)
+        assert len(vectors(app, "musicnn")) == 7
+
+        app.writer.run(lambda db: db.execute("DELETE FROM vectors WHERE encoder = 'clap'"))
+        app.library.pause()
+        app.library._fill_in()
+        assert app.library.progress().done < app.library.progress().total
+        Shelf(paths.models).remove("clap-music")
+        app.models_changed()
+        app.library.resume()
+        until(lambda: app.library.progress().done == app.library.progress().total)
+        assert vectors(app, "clap") == {}
+        # The same model again, in the same run.
+        install(paths)
+        app.models_changed()
+        until(lambda: len(vectors(app, "clap")) == 7)
+
+
 def test_another_model_of_it_is_another_version(paths: DataPaths, music: Path) -> None:
     install(paths)
     with App(paths) as app:

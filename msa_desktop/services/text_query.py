@@ -149,8 +149,8 @@ def parse_filter(text: str) -> Filter:
         span = _span(value, Operator.BPM) if name == Operator.BPM else None
         if not (key or span):
             problem = problem or _unreadable(Operator(name), part[0], value)
-            # "120-1" is on the way to "120-128": until then, all from 120 on.
-            span = _span(value.rstrip("0123456789."), Operator.BPM)
+            if name == Operator.BPM:  # "120-1" is on the way to "120-128": all from 120 on
+                span = _span(value.rstrip("0123456789."), Operator.BPM)
         if key:
             keys.append(key)
         if span:

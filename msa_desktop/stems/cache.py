@@ -59,12 +59,10 @@ class StemSet:
         if name == INSTRUMENTAL:
             names = [source for source in self.record.sources if source != VOCALS]
         try:
-            parts = [samples(self.file(n), self.record.channels)[begin:end] for n in names]
+            parts = [samples(self.file(n), self.record.channels, begin, end) for n in names]
         except (OSError, ValueError) as error:
             raise UserError("These stems are not there any more. Separate them again.") from error
-        if len(parts) == 1:
-            return parts[0]
-        total = parts[0].copy()
+        total = parts[0]
         for part in parts[1:]:
             total += part
         return total

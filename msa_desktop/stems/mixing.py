@@ -1,33 +1,24 @@
 """The stems of a track mixed as a person listens: one position, and a gain for each. Knows no Qt.
 
-The stems cannot drift apart, for there is one position; and they are read with plain reads, not as
-memory: where a disk is pulled out that is an error in words, and not the end of the program.
+The stems cannot drift apart, for there is one position. What is read ahead is each stem as it is,
+so that a gain is heard as soon as it is set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
-from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import FloatArray
+from msa_desktop.stems.ahead import ReadAhead
 from msa_desktop.stems.cache import StemSet
-from msa_desktop.stems.wave import HEADER, SAMPLE
 
 RAMP = 0.01
 """Seconds in which a gain goes from nothing to full: quick to the ear, and too slow to click."""
 
 _LOUDNESS = 0.6  # loudness grows with this power of the sound pressure (S. S. Stevens, 1955)
-
-
-class Gone(UserError):  # noqa: N818 - a finding
-    """The stems cannot be read any more: they made room for others, or their disk is gone."""
-
-    def __init__(self) -> None:
-        super().__init__("These stems are not there any more. Separate them again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,9 @@ def gains(channels: Mapping[str, Channel]) -> dict[str, float]:
 
 
 class Mixer:
-    """The sum of a track's stems, read piece by piece. The files stay open until `close`.
+    """The sum of a track's stems, read piece by piece.
+
+    The files stay open, and a thread reads ahead, until `close`.
 
     Args:
         stems: The stems; all of them are heard at first.
@@ -76,15 +69,8 @@ class Mixer:
         self._names = record.sources
         self._wanted = np.ones(len(self._names), np.float32)
         self._now = self._wanted.copy()  # what the gains are at `position`, on their way
-        with ExitStack() as opened:
-            try:
-                self._files = [
-                    opened.enter_context(stems.file(name).open("rb", buffering=0))
-                    for name in self._names
-                ]
-            except OSError as error:
-                raise Gone from error
-            self._opened = opened.pop_all()
+        files = [stems.file(name) for name in self._names]
+        self._ahead = ReadAhead(files, self.rate, self.channels, self.samples)
 
     @property
     def at_end(self) -> bool:
@@ -100,30 +86,37 @@ class Mixer:
         """Goes on from there; in the middle of the sound it fades in, so as not to click."""
         self.position = min(max(0, sample), self.samples)
         self._now[:] = 0 if self.position else self._wanted
+        self._ahead.seek(self.position)
 
-    def read(self, count: int) -> FloatArray:
+    def read(self, count: int, patience: float = 0.0) -> FloatArray:
         """The next samples; clipped at full scale, as in any player.
 
+        Args:
+            count: How many are wanted.
+            patience: Seconds to wait for them, where they were not read yet.
+
         Returns:
-            Shape (n, channels), float32; `n` is less than `count` only at the end.
+            Shape (n, channels), float32; `n` is less than `count` at the end, and where no more
+            was read so far.
 
         Raises:
             Gone: The stems cannot be read any more.
         """
-        count = min(count, self.samples - self.position)
+        sound = self._ahead.take(count, patience)
+        count = sound.shape[1]
         total = np.zeros((count, self.channels), np.float32)
         if not count:
             return total
-        for i in range(len(self._names)):
+        for i, stem in enumerate(sound):
             ramp = self._ramp(i, count)
             if ramp.any():
-                total += self._sound(i, count) * ramp
+                total += stem * ramp
         self.position += count
         return np.clip(total, -1, 1, out=total)
 
     def close(self) -> None:
         """Closes the files: where they are open, Windows lets nobody remove them."""
-        self._opened.close()
+        self._ahead.close()
 
     def _ramp(self, i: int, count: int) -> FloatArray:
         """A stem's gain over the next samples, shape (count, 1) or (1, 1)."""
@@ -136,15 +129,3 @@ class Mixer:
         )
         self._now[i] = ramp[-1, 0]
         return ramp
-
-    def _sound(self, i: int, count: int) -> FloatArray:
-        sound: FloatArray = np.empty((count, self.channels), "<f4")
-        file = self._files[i]
-        try:
-            file.seek(HEADER + SAMPLE * self.channels * self.position)
-            got = file.readinto(sound.data.cast("B"))
-        except OSError as error:
-            raise Gone from error
-        if got != sound.nbytes:
-            raise Gone
-        return sound

@@ -1,13 +1,18 @@
-"""WAV files of 32-bit floats, written as the sound comes and read as memory.
+"""WAV files of 32-bit floats, written as the sound comes and read from any place.
 
 A stem may go beyond full scale, and stems add up to the mix: whole numbers would clip or round. The
-header is always of one length, so a player can map the samples, and jump to any, in all stems at
-once. Beyond 4 GB a file is RF64 (EBU Tech 3306), for which room is kept.
+header is always of one length, so a player can jump to any sample, in all stems at once. Beyond
+4 GB a file is RF64 (EBU Tech 3306), for which room is kept.
+
+They are read with plain reads, not as memory: where a disk is pulled out that is an error in words,
+and not the end of the program.
 """
 
 from __future__ import annotations
 
+import os
 import struct
+from io import BufferedReader, FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,14 +72,33 @@ class WaveWriter:
             self._file.close()
 
 
-def samples(path: Path, channels: int) -> FloatArray:
-    """A file's samples, read when they are looked at; shape (samples, channels), read-only.
+def samples(path: Path, channels: int, begin: int = 0, end: int | None = None) -> FloatArray:
+    """A file's samples, or those from `begin` up to `end`; shape (n, channels).
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It has not even a header.
+        ValueError: It ends before them.
     """
-    return np.memmap(path, "<f4", "r", HEADER).reshape(-1, channels)
+    with path.open("rb") as file:
+        there = (os.fstat(file.fileno()).st_size - HEADER) // (SAMPLE * channels)
+        count = max(0, min(there, there if end is None else end) - begin)
+        sound: FloatArray = np.empty((count, channels), "<f4")
+        if there < begin or not read_into(file, begin, sound):
+            raise ValueError(f"{path} ends early")
+    return sound
+
+
+def read_into(file: BufferedReader | FileIO, begin: int, sound: FloatArray) -> bool:
+    """Reads samples from an open file into an array, shape (n, channels).
+
+    Returns:
+        Whether there were as many.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    file.seek(HEADER + SAMPLE * sound.shape[1] * begin)
+    return not sound.size or file.readinto(sound.data.cast("B")) == sound.nbytes
 
 
 def _header(channels: int, rate: int, size: int) -> bytes:

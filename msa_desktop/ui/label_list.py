@@ -91,7 +91,9 @@ class LabelModel(QAbstractListModel):
         return self._lines
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Lists other labels."""
+        """Lists other labels; the same ones again leave the list as the person has it."""
+        if list(lines) == self._lines:
+            return
         self.beginResetModel()
         self._lines = list(lines)
         self.endResetModel()

@@ -138,6 +138,7 @@ class MainWindow(QMainWindow):
         self.stems = StemCommands(
             self._open_stems,
             app.tracks,
+            self._settings,
             self.background,
             self.actions_table,
             self.player,

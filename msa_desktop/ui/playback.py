@@ -249,14 +249,23 @@ class Playback(QObject):
 
     def _go_back(self, *, playing: bool) -> None:
         """From the mix to the file."""
-        position = self.position
+        mix = self._mix
+        at_end = mix is not None and mix.position >= mix.duration
+        position = 0.0 if at_end else self.position
         self._close_mix()
-        if self._player is not None and self._opened:
+        if self._track is not None and not self._file_is_heard():
+            self.play(self._track)  # says again why it is not
+            return
+        if self._player is not None:
             self._player.setPosition(round(position * 1000))
             self._tell_duration(self._player.duration())
             if playing:
                 self._player.play()
         self.changed.emit()
+
+    def _file_is_heard(self) -> bool:
+        """Whether nothing kept the track's file from playing, as far as is known."""
+        return self._player is None or (self._opened and self._player.error().name == "NoError")
 
     def _fail_mix(self, error: Exception) -> None:
         self._go_back(playing=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import partial
 
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QSignalBlocker, QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -210,7 +210,8 @@ class SimilarPanel(QWidget):
     def _look_at(self, track_id: TrackId, tab: Tab) -> None:
         self._follow_soon.stop()
         self._history.visit(track_id, asked=True)
-        self._tabs.setCurrentIndex(tab)
+        with QSignalBlocker(self._tabs):  # the answer on the screen is asked no other question
+            self._tabs.setCurrentIndex(tab)
         self._subject_changed()
 
     def _follow(self) -> None:
@@ -281,10 +282,13 @@ class SimilarPanel(QWidget):
         """The choice of what is compared, where the track was taken apart."""
         parts = answer.parts if answer else ()
         self._parts.setVisible(bool(parts) and self._tab() is Tab.SIMILAR)
-        self._parts.clear()
-        self._parts.addItem("The whole track", "")
-        for part in parts:
-            self._parts.addItem(text.stem(part), part)
+        wanted = ("", *parts)
+        if wanted != tuple(self._parts.itemData(row) for row in range(self._parts.count())):
+            self._parts.clear()
+            for part in wanted:
+                self._parts.addItem(text.stem(part) if part else "The whole track", part)
+        elif self._parts.view().isVisible():
+            return  # the person is about to choose
         self._parts.setCurrentIndex(self._parts.findData(answer.part if answer else ""))
 
     def _show_heard(self, answer: Answer, track: Track) -> None:
@@ -294,8 +298,11 @@ class SimilarPanel(QWidget):
         self._labels.labels.show([*label_list.measured(measure_words.facts(track)), *lines])
         if tab is Tab.LABELS:
             self._pages.setCurrentWidget(self._labels)
-        elif answer.mixing != (tab is Tab.MIXES):
-            self.reload()  # it answers the other question
+        elif answer.mixing != (tab is Tab.MIXES):  # it answers the other question
+            tracks = self.similar if answer.mixing else self.mixes
+            tracks.hits.show([])
+            self._pages.setCurrentWidget(tracks)
+            self.reload()
         elif answer.mixing:
             self._show_mixes(answer)
         elif answer.problem:

@@ -14,8 +14,10 @@ from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import StemsProgress, StemsStep
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import Reading, Track, TrackId
+from msa_desktop.base.settings import Settings
+from msa_desktop.stems.ahead import Gone
 from msa_desktop.stems.export import Format
-from msa_desktop.stems.mixing import Gone, Mixer
+from msa_desktop.stems.mixing import Mixer
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.ui import text
 from msa_desktop.ui.actions import Act, Actions
@@ -24,11 +26,13 @@ from msa_desktop.ui.message_bar import Offer
 from msa_desktop.ui.mixer import MixerDesk
 from msa_desktop.ui.player import PlayerBar
 from msa_desktop.ui.stem_export import StemExportDialog
-from msa_desktop.ui.stem_jobs import Job, StemJobs
+from msa_desktop.ui.stem_jobs import Job, StemJobs, ask_many
 from msa_desktop.ui.stem_strip import StemStrip
 
 if TYPE_CHECKING:  # loaded with the first track that plays
     from msa_desktop.services.stems import Separated, Stems
+
+_MANY = 20  # tracks: more are hours of work, and seldom fit all at once
 
 OpenStems = Callable[[], "Stems"]
 
@@ -39,6 +43,7 @@ class StemCommands(QObject):
     Args:
         open_stems: Gives the service; called in threads.
         reader: The library's reads.
+        settings: Those in force.
         background: Where short work is done; long work has threads of its own.
         actions: The window's actions.
         player: Plays, and shows the mixer.
@@ -59,6 +64,7 @@ class StemCommands(QObject):
         self,
         open_stems: OpenStems,
         reader: TrackReader,
+        settings: Callable[[], Settings],
         background: Background,
         actions: Actions,
         player: PlayerBar,
@@ -68,6 +74,7 @@ class StemCommands(QObject):
         super().__init__(window)
         self._open_stems = open_stems
         self._reader = reader
+        self._settings = settings
         self._background = background
         self._mixing = actions[Act.MIXER]
         self._player = player
@@ -116,27 +123,35 @@ class StemCommands(QObject):
     # Taking apart
 
     def _separate_selected(self) -> None:
-        work = partial(self._reader.get_many, self._targets())
-        self._background.run(work, self._separate)
+        self._background.run(partial(self._jobs, self._targets()), self._separate_all)
 
-    def _separate(self, tracks: Sequence[Track]) -> None:
-        for track in tracks:
-            if self.separating.has(track.path):
-                continue
-            self.separating.add(
-                Job(
-                    track.path,
-                    f"Taking apart: {text.by(track)}",
-                    partial(_separate, self._open_stems, track.path),
-                    partial(self._is_apart, track),
-                    partial(self._is_not_apart, track),
-                )
-            )
+    def _jobs(self, ids: Sequence[TrackId]) -> list[Job]:
+        """What is to be done for some tracks; in a thread, for they may be all there are."""
+        return [self._job(track) for track in self._reader.get_many(ids)]
+
+    def _job(self, track: Track) -> Job:
+        return Job(
+            track.path,
+            f"Taking apart: {text.by(track)}",
+            partial(_separate, self._open_stems, track.path),
+            partial(self._is_apart, track),
+            partial(self._is_not_apart, track),
+        )
+
+    def _separate_all(self, jobs: Sequence[Job]) -> None:
+        if len(jobs) > _MANY:
+            room = self._settings().stems_cache_gigabytes
+            ask_many(self._window, len(jobs), room, partial(self._separate, jobs))
+        else:
+            self._separate(jobs)
+
+    def _separate(self, jobs: Sequence[Job]) -> None:
+        known = self.separating.paths()
+        self.separating.add(*(job for job in jobs if job.path not in known))
 
     def _is_apart(self, track: Track, separated: Separated) -> None:
-        if self._player.track is None:
-            self._listen(track)
-        elif self._player.track.id == track.id:
+        playing = self._player.track
+        if playing is not None and playing.id == track.id:
             self._leave()  # stems that another model made, perhaps
             self._show(separated)
             self._mixing.setChecked(True)
@@ -149,12 +164,18 @@ class StemCommands(QObject):
             self.separating.cancel()  # the others would fail alike
             offer = Offer("Models", self.models_asked.emit)
         else:
-            offer = Offer("Try again", partial(self._separate, [track]))
+            offer = Offer("Try again", partial(self._separate, [self._job(track)]))
         self.separating.tell(sentence(error), offer, problem=True)
 
     def _listen(self, track: Track) -> None:
+        if self._track == track.id and self._separated is not None:
+            self._mixing.setChecked(True)
+            return
         self._wanted = track.id
-        self._player.play(track)
+        if self._track == track.id:
+            self._look(track.id)  # its stems were not there when it began
+        else:
+            self._player.play(track)
 
     # The mixer
 
@@ -163,17 +184,37 @@ class StemCommands(QObject):
         if track_id == self._track:
             return
         self._track = track_id
-        self._show(None)
-        if track_id is not None:
-            work = partial(_find, self._open_stems, self._reader, track_id)
-            self._background.run(work, partial(self._found, track_id), key="stems")
+        self._separated = None
+        self._leave()
+        if track_id != self._wanted:
+            self._wanted = None
+        if track_id is None:
+            self._show(None)
+        else:
+            self._look(track_id)  # until then the button stays, and keeps the keyboard
+
+    def _look(self, track_id: TrackId) -> None:
+        self._background.run(
+            partial(_find, self._open_stems, self._reader, track_id),
+            partial(self._found, track_id),
+            key="stems",
+            failed=partial(self._not_found, track_id),
+        )
+
+    def _not_found(self, track_id: TrackId, error: Exception) -> None:
+        self._found(track_id, None)
+        self.failed.emit(error)
 
     def _found(self, track_id: TrackId, separated: Separated | None) -> None:
         if track_id != self._track:
             return
         wanted, self._wanted = self._wanted, None
         self._show(separated)
-        if separated is not None and track_id == wanted:
+        if separated is None:
+            return
+        if self._mixing.isChecked():
+            self._open()
+        elif track_id == wanted:
             self._mixing.setChecked(True)
 
     def _show(self, separated: Separated | None) -> None:
@@ -187,7 +228,12 @@ class StemCommands(QObject):
         if not on:
             self._player.leave_mix()
             self._close_desk()
-        elif self._separated is not None:
+        else:
+            self._open()
+
+    def _open(self) -> None:
+        """Opens the mixer; where the stems are looked for yet, `_found` does."""
+        if self._separated is not None and self._mixer is None:
             self._background.run(
                 partial(Mixer, self._separated.stems),
                 partial(self._enter, self._separated),
@@ -229,7 +275,7 @@ class StemCommands(QObject):
         offer = None
         if isinstance(error, Gone):
             self._show(None)
-            offer = Offer("Separate again", partial(self._separate, [track]))
+            offer = Offer("Separate again", partial(self._separate, [self._job(track)]))
         self.separating.tell(sentence(error), offer, problem=True)
 
     def _set_gains(self) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QElapsedTimer, QObject, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, Qt, Signal
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import StemsProgress, StemsStep
@@ -24,6 +25,7 @@ _STEPS = {
     StemsStep.MEASURE: "listening",
     StemsStep.LISTEN: "listening to the stems",
 }
+_A_TRACK = 0.34  # gigabytes of the stems of four minutes
 _GUESS_AFTER = 3000  # milliseconds of a step that say how long the rest takes
 
 
@@ -77,18 +79,21 @@ class StemJobs(QObject):
         """Whether a job goes on."""
         return self._running is not None
 
-    def has(self, path: str) -> bool:
-        """Whether a job about this track goes on or waits."""
-        return any(job.path == path for job in (self._running, *self._waiting) if job)
+    def paths(self) -> set[str]:
+        """The tracks whose jobs go on or wait; without the one that is being ended."""
+        paths = {job.path for job in self._waiting}
+        if self._running is not None and not self._token.cancelled:
+            paths.add(self._running.path)
+        return paths
 
-    def add(self, job: Job) -> None:
-        """Does a job as soon as those before it are done."""
-        self._waiting.append(job)
+    def add(self, *jobs: Job) -> None:
+        """Does jobs as soon as those before them are done."""
+        self._waiting.extend(jobs)
         self._begin_next()
 
     def tell(self, words: str, offer: Offer | None = None, *, problem: bool = False) -> None:
-        """Says what came of the last job; where others wait, only a problem, and elsewhere."""
-        if not self._waiting:
+        """Says what came of a job; while others go on or wait, only a problem, and elsewhere."""
+        if not (self.busy or self._waiting):
             self._strip.show_outcome(words, offer, problem=problem)
         elif problem:
             self.failed.emit(UserError(words))
@@ -156,3 +161,28 @@ class StemJobs(QObject):
         if self._waiting:
             parts.append(text.count(len(self._waiting), "more waits", "more wait"))
         return " \N{MIDDLE DOT} ".join(filter(None, parts))
+
+
+def ask_many(parent: QWidget, count: int, gigabytes: int, agreed: Callable[[], None]) -> None:
+    """Asks whether so many tracks are to be taken apart that it lasts, and that not all are kept.
+
+    Args:
+        parent: The window.
+        count: How many.
+        gigabytes: What is kept of stems, at most.
+        agreed: Called if they are.
+    """
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setWindowTitle("Separate stems")
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setText(f"Take {text.count(count, 'track', 'tracks')} apart?")
+    box.setInformativeText(
+        "Without a graphics card, a track takes some minutes. "
+        f"There is room for the stems of about {round(gigabytes / _A_TRACK):n} tracks "
+        f"({gigabytes} GB, see Settings); the longest unused go first."
+    )
+    button = box.addButton("Separate", QMessageBox.ButtonRole.AcceptRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    button.clicked.connect(agreed)
+    box.open()

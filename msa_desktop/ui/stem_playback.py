@@ -73,15 +73,7 @@ class StemPlayback(QObject):
             return
         if self._mixer.at_end:
             self._mixer.seek(0)
-        try:
-            self._output = self._open()
-        except UserError as error:
-            self.failed.emit(error)
-            return
-        self._output.set_volume(self._volume)
-        self._timer.start()
-        self._feed()
-        self.changed.emit()
+        self._start()
 
     def pause(self) -> None:
         """Stops where it is."""
@@ -101,7 +93,7 @@ class StemPlayback(QObject):
         self._mixer.seek(round(seconds * self._mixer.rate))
         self._tell()
         if again:
-            self.play()
+            self._start()
 
     def set_volume(self, volume: float) -> None:
         """Sets the loudness of it all: 0 to 1, as samples are multiplied."""
@@ -116,12 +108,24 @@ class StemPlayback(QObject):
         again = self._silence()
         self._device = device
         if again:
-            self.play()
+            self._start()
 
     def close(self) -> None:
         """Stops, and closes the stems' files."""
         self._silence()
         self._mixer.close()
+
+    def _start(self) -> None:
+        try:
+            self._output = self._open()
+        except UserError as error:
+            self.failed.emit(error)
+            return
+        self._output.set_volume(self._volume)
+        self._timer.start()
+        if not self._mixer.at_end:  # that is told later, not in the middle of a seek
+            self._feed()
+        self.changed.emit()
 
     def _silence(self) -> bool:
         """Ends the output; returns whether there was one."""

@@ -148,10 +148,11 @@ class TagJobs(QObject):
         if self._service.problem:
             self.failed.emit(UserError(self._service.problem))
             return
-        if self.busy:
-            self.failed.emit(
-                UserError("The program is busy with tags. Wait for that to end, or cancel it.")
-            )
+        if self._control is not None:
+            words = "The program is busy with tags. Wait for that to end, or cancel it."
+            if self._control.paused:
+                words = "Proposing tags is paused. Go on with it, or cancel it."
+            self.failed.emit(UserError(words))
             return
         self._control = JobControl()
         self.busy_changed.emit(True)

@@ -164,11 +164,15 @@ class TrackPane(QWidget):
 
     def _explain(self, query: TrackQuery) -> None:
         if query.words or query.bpm or query.keys:
-            why = "Every word must begin a word of the title, artist, album, genre or folder."
-            if not query.words:
-                why = "Tracks of which no tempo or key is known are left out."
+            why = list[str]()
+            if query.words:
+                why.append(
+                    "Every word must begin a word of the title, artist, album, genre or folder."
+                )
+            if query.bpm or query.keys:
+                why.append("Tracks of which no tempo or key is known are left out.")
             title = f"Nothing matches “{self.filter.words()}”"
-            self._note.say("search", title, why, "Clear the filter")
+            self._note.say("search", title, " ".join(why), "Clear the filter")
         elif query.scope is Scope.ATTENTION:
             self._note.say("check", "All is well", "Every file so far could be analysed.")
         elif self._scanning:

@@ -38,6 +38,7 @@ import numpy as np
 from msa_desktop.app import App
 from msa_desktop.base import vocabulary
 from msa_desktop.base.fields import Field
+from msa_desktop.base.music import bpm_of, key_named
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import TrackId, TrackState
 from msa_desktop.base.paths import DataPaths, resources
@@ -129,7 +130,10 @@ class Witness:
         self._names = {name.lower() for name in names}
 
     def ungrounded(self, sentence: str, evidence: Evidence, known: Candidates) -> list[str]:
-        """The names in it that are neither known nor above one, and all figures and titles."""
+        """The names in it that are neither known nor above one, and all figures and titles.
+
+        A tempo and a key may be stated, if the file says them or they were measured.
+        """
         tagged = (made for tags in known.tags.values() for made in tags.values())
         allowed = {made.value for made in tagged}
         for made in known.stated:
@@ -139,12 +143,26 @@ class Witness:
         for name in sorted((n.lower() for n in allowed), key=len, reverse=True):
             text = re.sub(rf"\b{re.escape(name)}\b", " ", text)
         text = re.sub(r"\bmusic\b", " ", text)
+        for number in numbers(evidence):
+            text = re.sub(rf"\b{re.escape(number)}(?!\w)", " ", text)
         near = evidence.neighbours.get(Field.GENRE, ())
         titles = {t.lower() for n in near for t in (n.title, n.artist) if len(t) > 3}
         found = [
             name for name in self._names | titles if re.search(rf"\b{re.escape(name)}\b", text)
         ]
-        return found + re.findall(r"\d+|https?\S*|[<>]", text)
+        return found + re.findall(r"\d+|https?\S*|[<>]|\b[a-g][b#]? (?:minor|major)\b", text)
+
+
+def numbers(evidence: Evidence) -> list[str]:
+    """What a sentence may state of tempo and key, in small letters."""
+    tempi = [bpm_of(text) for text in evidence.says.get(Field.BPM, ())]
+    keys = [key_named(text) for text in evidence.says.get(Field.KEY, ())]
+    if evidence.measures.tempo is not None:
+        tempi.append(evidence.measures.tempo.bpm)
+    if evidence.measures.key is not None:
+        keys.append(evidence.measures.key.name)
+    modes = [f"{key[:-1]} minor" if key.endswith("m") else f"{key} major" for key in keys if key]
+    return [*(f"{bpm:.0f} bpm" for bpm in tempi if bpm), *(mode.lower() for mode in modes)]
 
 
 @dataclasses.dataclass

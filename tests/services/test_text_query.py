@@ -155,9 +155,15 @@ def test_a_filter_on_its_way_to_a_range_is_never_narrower_than_it() -> None:
         assert parse_filter(early).bpm is None, early
 
 
-@pytest.mark.parametrize("text", ["bpm:", "bpm:fast", "bpm:12", "bpm:128-120", "key:", "key:H", "key:5-"])
+def test_half_a_key_is_no_tempo() -> None:
+    typed = parse_filter("key:50-")
+    assert (typed.bpm, typed.keys) == (None, ())
+    assert "write it like key:" in typed.problem
+
+
+@pytest.mark.parametrize("text", ["bpm:", "bpm:fast", "bpm:12", "bpm:128-120", "key:", "key:H"])
 def test_what_cannot_be_read_in_a_filter_is_passed_over_and_told(text: str) -> None:
     typed = parse_filter(f"blue {text} moon")
-    assert (typed.words, typed.bpm, typed.keys) == ("blue moon", None, ())
+    assert (typed.words, typed.keys) == ("blue moon", ())
     assert typed.problem.startswith(f'"{text}"')
     assert f"write it like {text.partition(':')[0]}:" in typed.problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.support_stems import music
 
 NAMES = ("drums", "vocals", "bass")
 RATE = 44100
+PATIENCE = 10.0  # seconds; it is there within milliseconds
 RAMP_SAMPLES = round(RAMP * RATE)
 
 
@@ -33,6 +35,13 @@ def stems(tmp_path: Path) -> StemSet:
     return StemSet(tmp_path, record)
 
 
+@pytest.fixture
+def mixer(stems: StemSet) -> Iterator[Mixer]:
+    made = Mixer(stems)
+    yield made
+    made.close()
+
+
 def total(stems: StemSet, *names: str, begin: int = 0) -> FloatArray:
     summed = sum(stems.sound(name).astype(np.float32) for name in names)
     return np.clip(np.asarray(summed, np.float32), -1, 1)[begin:]
@@ -41,18 +50,18 @@ def total(stems: StemSet, *names: str, begin: int = 0) -> FloatArray:
 def rest(mixer: Mixer, piece: int = 882) -> FloatArray:
     pieces = []
     while not mixer.at_end:
-        pieces.append(mixer.read(piece))
+        pieces.append(mixer.read(piece, PATIENCE))
+        assert len(pieces[-1]), "it waits for what is not read yet"
     return np.concatenate(pieces)
 
 
-def test_all_of_them_are_their_sum(stems: StemSet) -> None:
-    mixer = Mixer(stems)
+def test_all_of_them_are_their_sum(stems: StemSet, mixer: Mixer) -> None:
     heard = rest(mixer, 1000)  # not a part of the length: the last piece is shorter
     assert heard.shape == (22050, 2)
     assert heard.dtype == np.float32
     np.testing.assert_array_equal(heard, total(stems, *NAMES))
     assert mixer.position == 22050
-    assert mixer.read(10).shape == (0, 2)
+    assert mixer.read(10, PATIENCE).shape == (0, 2)
     mixer.close()
 
 
@@ -62,12 +71,12 @@ def test_pieces_of_any_length_are_the_same_mix(stems: StemSet) -> None:
         mixer = Mixer(stems)
         mixer.set_gains({"drums": 0.3, "bass": 0.0})
         heard.append(rest(mixer, piece))
+        mixer.close()
     for other in heard[1:]:
         np.testing.assert_allclose(other, heard[0], atol=1e-5)
 
 
-def test_it_is_clipped_at_full_scale(stems: StemSet) -> None:
-    mixer = Mixer(stems)
+def test_it_is_clipped_at_full_scale(stems: StemSet, mixer: Mixer) -> None:
     mixer.set_gains({"drums": 0.0, "vocals": 0.0})
     bass = rest(mixer)[RAMP_SAMPLES:]
     assert np.abs(stems.sound("bass")).max() > 1
@@ -75,15 +84,14 @@ def test_it_is_clipped_at_full_scale(stems: StemSet) -> None:
     np.testing.assert_array_equal(bass, total(stems, "bass", begin=RAMP_SAMPLES))
 
 
-def test_a_gain_changes_in_a_straight_line_and_then_stays(stems: StemSet) -> None:
-    mixer = Mixer(stems)
+def test_a_gain_changes_in_a_straight_line_and_then_stays(stems: StemSet, mixer: Mixer) -> None:
     mixer.set_gains({"vocals": 0.0, "bass": 0.0})
     rest(mixer)
     mixer.seek(0)
-    before = mixer.read(1000)
+    before = mixer.read(1000, PATIENCE)
     np.testing.assert_array_equal(before, stems.sound("drums", 0, 1000))
     mixer.set_gains({"drums": 0.5})
-    after = mixer.read(1000)
+    after = mixer.read(1000, PATIENCE)
     way = np.arange(1, 1001, dtype=np.float32)[:, None] / np.float32(RAMP * RATE)
     gain = np.maximum(1 - way, 0.5)
     np.testing.assert_allclose(after, stems.sound("drums", 1000, 2000) * gain, atol=1e-7)
@@ -92,16 +100,15 @@ def test_a_gain_changes_in_a_straight_line_and_then_stays(stems: StemSet) -> Non
     np.testing.assert_array_equal(after[half:], exact)
 
 
-def test_a_change_in_the_middle_of_another_does_not_jump(stems: StemSet) -> None:
-    mixer = Mixer(stems)
+def test_a_change_in_the_middle_of_another_does_not_jump(stems: StemSet, mixer: Mixer) -> None:
     mixer.set_gains({"vocals": 0.0, "bass": 0.0})
-    mixer.read(2000)
+    mixer.read(2000, PATIENCE)
     gain = []
     for wanted in (0.0, 1.0, 0.0, 1.0):
         mixer.set_gains({"drums": wanted})
         begin = mixer.position
         sound = stems.sound("drums", begin, begin + 100)
-        heard = mixer.read(100)
+        heard = mixer.read(100, PATIENCE)
         loud = np.abs(sound) > 0.05
         gain.append(np.where(loud, heard / np.where(loud, sound, 1), np.nan)[:, 0])
     steps = np.concatenate(gain)
@@ -112,9 +119,8 @@ def test_a_change_in_the_middle_of_another_does_not_jump(stems: StemSet) -> None
     assert np.abs(np.diff(steps)).max() < 1.5 / RAMP_SAMPLES
 
 
-def test_a_seek_is_exact_and_fades_in(stems: StemSet) -> None:
-    mixer = Mixer(stems)
-    mixer.read(5000)
+def test_a_seek_is_exact_and_fades_in(stems: StemSet, mixer: Mixer) -> None:
+    mixer.read(5000, PATIENCE)
     mixer.seek(12_345)
     assert mixer.position == 12_345
     heard = rest(mixer)
@@ -123,21 +129,22 @@ def test_a_seek_is_exact_and_fades_in(stems: StemSet) -> None:
     assert np.abs(heard[:20]).max() < 0.1 * np.abs(exact[:20]).max()
 
     mixer.seek(0)  # the beginning is heard as it is
-    np.testing.assert_array_equal(mixer.read(100), total(stems, *NAMES)[:100])
+    np.testing.assert_array_equal(mixer.read(100, PATIENCE), total(stems, *NAMES)[:100])
     for asked, there in ((-5, 0), (10**9, 22_050)):
         mixer.seek(asked)
         assert mixer.position == there
     assert mixer.at_end
 
 
-def test_what_is_muted_is_not_even_read(stems: StemSet) -> None:
-    mixer = Mixer(stems)
+def test_what_was_read_ahead_is_heard_as_set_now(stems: StemSet, mixer: Mixer) -> None:
     mixer.set_gains(dict.fromkeys(NAMES, 0.0))
-    assert mixer.read(RAMP_SAMPLES).any()
-    for name in NAMES:
-        stems.file(name).write_bytes(b"")
-    assert not mixer.read(1000).any()
-    assert mixer.position == RAMP_SAMPLES + 1000
+    assert mixer.read(RAMP_SAMPLES, PATIENCE).any()
+    assert not mixer.read(1000, PATIENCE).any()
+    mixer.set_gains({"drums": 1.0})
+    heard, begin = mixer.read(1000, PATIENCE), RAMP_SAMPLES + 1000
+    assert heard[:100].any()
+    exact = stems.sound("drums", begin, begin + 1000)
+    np.testing.assert_array_equal(heard[RAMP_SAMPLES:], exact[RAMP_SAMPLES:])
 
 
 def test_mute_and_solo() -> None:
@@ -155,22 +162,21 @@ def test_half_the_volume_is_ten_decibels() -> None:
     assert 20 * np.log10(gain) == pytest.approx(-10, abs=0.1)
 
 
-def test_stems_that_are_gone(stems: StemSet) -> None:
-    mixer = Mixer(stems)
-    mixer.read(100)
+def test_stems_that_are_gone(stems: StemSet, mixer: Mixer) -> None:
+    mixer.read(100, PATIENCE)
     sound = stems.file("bass")
     whole = sound.read_bytes()
     sound.write_bytes(whole[:2000])
+    mixer.seek(200)
     with pytest.raises(UserError, match=r"not there any more\. Separate them again"):
-        mixer.read(1000)
+        mixer.read(1000, PATIENCE)
     mixer.close()
     sound.unlink()
     with pytest.raises(UserError, match="not there any more"):
         Mixer(stems)
 
 
-def test_nothing_is_open_once_it_is_closed(stems: StemSet) -> None:
-    mixer = Mixer(stems)
+def test_nothing_is_open_once_it_is_closed(mixer: Mixer) -> None:
     mixer.close()
     with pytest.raises(ValueError, match="closed file"):
-        mixer.read(10)
+        mixer.read(10, PATIENCE)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt
 
 from msa_desktop.base.model import LabelScore
@@ -37,6 +39,15 @@ def test_what_was_measured_is_read_out() -> None:
     assert spoken == [None, "Tempo, 128 BPM, or 64 (20 %)", "Key, Am"]
     assert not model.flags(model.index(0)) & Qt.ItemFlag.ItemIsSelectable, "a title"
     assert model.flags(model.index(1)) & Qt.ItemFlag.ItemIsSelectable
+
+
+def test_the_same_lines_again_are_no_news() -> None:
+    model = LabelModel()
+    resets: list[int] = []
+    model.modelReset.connect(partial(resets.append, 1))
+    for tempo in ("128 BPM", "128 BPM", "64 BPM"):
+        model.show(label_list.measured([Fact("Tempo", tempo, "")]))
+    assert len(resets) == 2
 
 
 def test_what_was_not_measured_is_told() -> None:

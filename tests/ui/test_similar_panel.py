@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QPushButton, QTabBar
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
@@ -22,7 +22,7 @@ from msa_desktop.ui.actions import Act
 from msa_desktop.ui.hit_list import HitList
 from msa_desktop.ui.label_list import LabelList
 from msa_desktop.ui.main_window import MainWindow
-from msa_desktop.ui.similar_panel import SimilarPanel
+from msa_desktop.ui.similar_panel import SimilarPanel, Tab
 from tests.ui.conftest import Fill
 
 
@@ -118,6 +118,22 @@ def test_a_track_that_was_taken_apart_is_compared_by_its_parts(
     _find(qtbot, panel, ids[5])
     assert choice.currentText() == "Drums"
     assert set(_listed(panel.similar)) < set(ids[:9])
+
+
+def test_an_answer_leaves_the_open_choice_alone(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    choice = panel.findChild(QComboBox)
+    assert choice is not None
+    _take_apart(app, *ids[:9])
+    _find(qtbot, panel, ids[4])
+    choice.showPopup()
+    choice.view().setCurrentIndex(choice.model().index(2, 0))
+    with qtbot.assertNotEmitted(choice.model().rowsRemoved), qtbot.waitSignal(panel.shown):
+        panel.reload()
+    assert choice.view().isVisible()
+    assert choice.view().currentIndex().row() == 2
+    choice.hidePopup()
 
 
 def test_the_first_that_was_taken_apart_has_nothing_to_be_compared_with(
@@ -318,6 +334,23 @@ def test_what_mixes_well_is_listed_and_similar_tracks_are_one_step_away(
     assert "Similar to" in _words(panel)
     alike = app.search.similar(ids[4], app.settings.similar_count)
     assert _listed(panel.similar) == [hit.track.id for hit in alike if hit.score > 0]
+
+
+def test_nothing_stands_under_a_heading_it_does_not_belong_to(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    _measure(app, *ids[:12])
+    with qtbot.waitSignal(panel.shown):
+        panel.find_mixes(ids[2])
+    _find(qtbot, panel, ids[4])
+    assert _listed(panel.similar)
+    tabs = panel.findChild(QTabBar)
+    assert tabs is not None
+    with qtbot.waitSignal(panel.shown):
+        tabs.setCurrentIndex(Tab.MIXES)
+        assert not panel.similar.isVisible()
+        assert _listed(panel.mixes) == []
+    assert _listed(panel.mixes)
 
 
 def test_the_mixes_follow_the_selection(

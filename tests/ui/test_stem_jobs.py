@@ -9,14 +9,14 @@ from functools import partial
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QMessageBox, QProgressBar, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import StemsProgress, StemsStep
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.ui.message_bar import Offer
-from msa_desktop.ui.stem_jobs import Job, StemJobs
+from msa_desktop.ui.stem_jobs import Job, StemJobs, ask_many
 from msa_desktop.ui.stem_strip import StemStrip
 
 
@@ -64,7 +64,7 @@ def _button(strip: StemStrip, words: str) -> QPushButton:
 def test_one_after_the_other(qtbot: QtBot, house: House) -> None:
     house.add("a")
     house.add("b")
-    assert [house.jobs.has(path) for path in ("a", "b", "c")] == [True, True, False]
+    assert house.jobs.paths() == {"a", "b"}
     assert house.strip.accessibleName() == "Working on a"
     house.jobs.take_progress(StemsProgress("a", StemsStep.LOAD, 0, 0))
     assert house.details() == "Working on a getting ready · 1 more waits"
@@ -74,7 +74,7 @@ def test_one_after_the_other(qtbot: QtBot, house: House) -> None:
     house.gates["b"].set()
     qtbot.waitUntil(lambda: not house.jobs.busy)
     assert house.outcomes == ["a", "b"]
-    assert not house.jobs.has("b")
+    assert not house.jobs.paths()
     assert not house.strip.isVisible()
 
 
@@ -127,6 +127,36 @@ def test_an_outcome_stays_with_what_can_be_done_about_it(qtbot: QtBot, house: Ho
     assert [b.text() for b in house.strip.findChildren(QPushButton) if b.isVisible()] == []
     house.add("a")
     assert house.details() == "Working on a"
+
+
+def test_what_is_cancelled_can_be_asked_for_again_at_once(qtbot: QtBot, house: House) -> None:
+    house.add("a")
+    house.jobs.cancel()
+    assert house.jobs.paths() == set()
+    house.add("a")
+    assert house.jobs.paths() == {"a"}
+    house.gates["a"].set()
+    qtbot.waitUntil(lambda: not house.jobs.busy)
+    assert house.outcomes[-1] == "a"
+
+
+def test_an_outcome_does_not_take_the_place_of_what_goes_on(qtbot: QtBot, house: House) -> None:
+    house.add("a")
+    with qtbot.waitSignal(house.jobs.failed):
+        house.jobs.tell("The stems are gone.", problem=True)
+    assert house.strip.accessibleName() == "Working on a"
+    assert _button(house.strip, "Cancel")
+
+
+def test_many_are_asked_about_first(qtbot: QtBot, house: House) -> None:
+    agreed: list[str] = []
+    ask_many(house.window, 57, 10, partial(agreed.append, "yes"))
+    (box,) = house.window.findChildren(QMessageBox)
+    assert "57 tracks" in box.text()
+    assert "about 29 tracks" in box.informativeText()
+    assert box.defaultButton().text().replace("&", "") == "Cancel"
+    next(button for button in box.buttons() if button.text() == "Separate").click()
+    assert agreed == ["yes"]
 
 
 def test_where_others_wait_only_a_problem_is_told_and_elsewhere(qtbot: QtBot, house: House) -> None:

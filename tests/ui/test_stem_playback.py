@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.base.model import AudioInfo, Tags, Track, TrackId, TrackState
+from msa_desktop.stems.ahead import Gone
 from msa_desktop.stems.cache import StemSet
-from msa_desktop.stems.mixing import Gone, Mixer
+from msa_desktop.stems.mixing import Mixer
 from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.stem_output import Silence
 from msa_desktop.ui.stem_playback import StemPlayback
@@ -112,6 +113,15 @@ def test_the_end_is_told_when_it_was_heard(qtbot: QtBot, mixer: Mixer) -> None:
     assert sound.position == SECONDS
     sound.play()  # again, from the start
     assert sound.position < 0.2
+    sound.close()
+
+
+def test_a_seek_to_the_end_is_the_end(qtbot: QtBot, mixer: Mixer) -> None:
+    sound = StemPlayback(mixer, None)
+    sound.play()
+    with qtbot.waitSignal(sound.ended):
+        sound.seek(SECONDS)
+    assert (sound.playing, sound.position) == (False, SECONDS)
     sound.close()
 
 
@@ -217,6 +227,32 @@ def test_stems_that_go_give_way_to_the_file(
         pass
     assert "Separate them again" in str(ended.args[0])
     qtbot.waitUntil(lambda: playback.playing and playback.position > 8.0)
+
+
+def test_a_file_that_cannot_be_played_says_so_again(
+    qtbot: QtBot, playback: Playback, track: Track, mixer: Mixer
+) -> None:
+    with open(track.path, "wb") as file:
+        file.write(b"no sound")
+    playback.play(track)
+    qtbot.waitUntil(lambda: bool(playback.problem))
+    playback.enter_mix(mixer)
+    assert not playback.problem
+    playback.leave_mix()
+    qtbot.waitUntil(lambda: "cannot be" in playback.problem)
+
+
+def test_the_file_begins_again_where_the_mix_was_heard_to_its_end(
+    qtbot: QtBot, playback: Playback, track: Track, mixer: Mixer
+) -> None:
+    playback.play(track)
+    qtbot.waitUntil(lambda: playback.position > 0.1)
+    playback.enter_mix(mixer)
+    with qtbot.waitSignal(playback.ended):
+        playback.seek(SECONDS)
+    playback.leave_mix()
+    qtbot.waitUntil(lambda: playback.position == 0)
+    assert not playback.playing
 
 
 def test_stop_goes_to_the_start_of_the_mix(playback: Playback, track: Track, mixer: Mixer) -> None:

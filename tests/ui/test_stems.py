@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
@@ -20,6 +28,7 @@ from msa_desktop.base.paths import DataPaths
 from msa_desktop.stems.cache import Cache
 from msa_desktop.stems.wave import WaveWriter
 from msa_desktop.store import writes
+from msa_desktop.ui import stem_commands
 from msa_desktop.ui.actions import Act
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.mixer import ChannelStrip
@@ -168,7 +177,7 @@ def test_the_mixer_opens_for_a_track_that_was_taken_apart_before(
     before = window.player.position
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(window.stems.desk.isVisible)
-    assert before <= window.player.position < before + 1.0
+    assert before - 0.001 <= window.player.position < before + 1.0
     channel = window.stems.desk.findChildren(ChannelStrip)[0]
     _click(channel, f"Mute {FOUR[0]}")
     mixer = window.stems._mixer
@@ -206,6 +215,20 @@ def test_without_a_model_it_says_so_and_leads_there(
     assert _strips(window) == []
 
 
+def test_many_at_once_are_asked_about_first(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stem_commands, "_MANY", 1)
+    window.pane.table.selectAll()
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: bool(window.findChildren(QMessageBox)))
+    (box,) = window.findChildren(QMessageBox)
+    assert "Take 2 tracks apart?" in box.text()
+    assert not window.stems.separating.busy
+    next(button for button in box.buttons() if button.text() == "Separate").click()
+    qtbot.waitUntil(lambda: "models install htdemucs" in _words(window))
+
+
 @needs_demucs
 def test_it_can_be_cancelled(
     qtbot: QtBot, app: App, with_model: None, window: MainWindow, ids: list[TrackId]
@@ -238,12 +261,47 @@ def test_a_track_that_does_not_play_is_offered(
 
 
 @needs_demucs
-def test_where_nothing_plays_the_track_is_heard_with_its_mixer(
+def test_music_does_not_begin_by_itself(
     qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
 ) -> None:
     window.actions_table[Act.SEPARATE].trigger()
-    qtbot.waitUntil(window.stems.desk.isVisible, timeout=LONG)
+    qtbot.waitUntil(lambda: "song is taken apart" in _words(window), timeout=LONG)
+    assert window.player.track is None
+    _click(_strips(window)[0], "Listen")
+    qtbot.waitUntil(window.stems.desk.isVisible)
     qtbot.waitUntil(lambda: window.player.playing and window.player.position > 0.2)
+
+
+@needs_demucs
+def test_listen_opens_the_mixer_of_what_plays_already(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: "song is taken apart" in _words(window), timeout=LONG)
+    _play(qtbot, window, ids[0])
+    qtbot.waitUntil(window.actions_table[Act.MIXER].isEnabled)
+    before = window.player.position
+    _click(_strips(window)[0], "Listen")
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    assert window.player.position >= before - 0.001, "it goes on where it was"
+    assert window.stems._wanted is None
+
+
+@needs_demucs
+def test_the_mixer_button_keeps_the_keyboard_from_track_to_track(
+    qtbot: QtBot, app: App, with_stems: None, window: MainWindow, ids: list[TrackId], song: Path
+) -> None:
+    again = decode.read(str(song))  # the second track is the same song
+    app.writer.run(lambda conn: writes.store_reading(conn, ids[1], again))
+    mixing = window.actions_table[Act.MIXER]
+    _play(qtbot, window, ids[0])
+    qtbot.waitUntil(mixing.isEnabled)
+    with qtbot.assertNotEmitted(mixing.enabledChanged):
+        window.tracks.play_in_table(ids[1])
+        qtbot.waitUntil(lambda: window.stems._track == ids[1])
+        mixing.trigger()  # whether there are stems is not known yet
+        qtbot.waitUntil(window.stems.desk.isVisible)
+    assert mixing.isChecked()
 
 
 @needs_demucs

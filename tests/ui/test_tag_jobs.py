@@ -71,6 +71,10 @@ def test_proposing_is_held_and_goes_on(
     assert len(_tracks(app)) == 1
     assert not slow.begun.acquire(timeout=0.1)
     assert not app.library.paused, "the listening is another matter"
+    with qtbot.waitSignal(window.tags.work.failed) as failed:
+        window.actions_table[Act.PROPOSE_ALL].trigger()
+    assert failed.args is not None
+    assert "Go on with it, or cancel it" in str(failed.args[0])
     slow.let.release(2)
     with qtbot.waitSignal(window.tags.work.proposed, timeout=30_000) as proposed:
         _press(window, "Resume")

@@ -82,6 +82,10 @@ def test_nothing_of_a_tempo_is_explained(qtbot: QtBot, window: MainWindow, pane:
     assert _filter(qtbot, window, "bpm:>500") == []
     assert "Nothing matches “bpm:>500”" in _words(pane)
     assert "no tempo or key is known" in _words(pane)
+    assert "Every word" not in _words(pane)
+    assert _filter(qtbot, window, "bpm:>500 zebra") == []
+    assert "no tempo or key is known" in _words(pane)
+    assert "Every word must begin" in _words(pane)
     clear = next(b for b in pane.findChildren(QPushButton) if b.text() == "Clear the filter")
     with qtbot.waitSignal(window.model.shown):
         clear.click()

@@ -38,9 +38,9 @@ import numpy as np
 from msa_desktop.app import App
 from msa_desktop.base import vocabulary
 from msa_desktop.base.fields import Field
-from msa_desktop.base.music import bpm_of, key_named
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import TrackId, TrackState
+from msa_desktop.base.music import bpm_of, key_named
 from msa_desktop.base.paths import DataPaths, resources
 from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
 from msa_desktop.base.settings import Settings

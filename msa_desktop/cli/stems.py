@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from msa_desktop.base import timecode
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.model import display_path
 from msa_desktop.base.text import printable
@@ -16,8 +16,6 @@ from msa_desktop.cli._base import fail, find_track, open_app, show, standard_opt
 from msa_desktop.cli._progress import cancel_on_signal, telling
 from msa_desktop.services.stems import Separated
 from msa_desktop.stems.export import Format
-
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 
 
 class _Moment(click.ParamType[float]):
@@ -28,11 +26,10 @@ class _Moment(click.ParamType[float]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        found = _CLOCK.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no time: write 83.5 or 1:23.5.", param, ctx)
-        hours, minutes, seconds = (float(part or 0) for part in found.groups())
-        return 3600 * hours + 60 * minutes + seconds
+        try:
+            return timecode.read(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command("stems")

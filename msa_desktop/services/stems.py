@@ -39,7 +39,7 @@ class Separated:
         reading: What its file says of itself.
         stems: Its parts.
         begin: Where in the track they begin, in seconds.
-        whole: Whether they are of the whole track.
+        end: Where they were asked to end; None for the track's end.
         was_there: Whether they had been made before.
     """
 
@@ -47,8 +47,13 @@ class Separated:
     reading: Reading
     stems: StemSet
     begin: float
-    whole: bool
+    end: float | None
     was_there: bool
+
+    @property
+    def whole(self) -> bool:
+        """Whether they are of the whole track."""
+        return not self.begin and self.end is None
 
     @property
     def kind(self) -> KindOfTrack:
@@ -130,10 +135,10 @@ class Stems:
             key = _key(reading, model, begin, end)
             found = self._cache.find(key)
             stems = found or self._make(key, path, model, begin, end, cancel, tell)
-            whole = not begin and end is None
-            if whole:
+            separated = Separated(path, reading, stems, begin, end, found is not None)
+            if separated.whole:
                 self._ears.hear(path, reading, stems, cancel, tell)
-            return Separated(path, reading, stems, begin, whole, found is not None)
+            return separated
 
     def find(self, path: str, reading: Reading) -> Separated | None:
         """A whole track's stems if they were made before. Quick; makes none.
@@ -147,7 +152,7 @@ class Stems:
         except UserError:
             return None
         stems = self._cache.find(_key(reading, model, 0.0, None))
-        return Separated(path, reading, stems, 0.0, True, True) if stems else None
+        return Separated(path, reading, stems, 0.0, None, was_there=True) if stems else None
 
     def export(
         self,

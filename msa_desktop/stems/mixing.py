@@ -64,6 +64,8 @@ class Mixer:
         self.rate = record.rate
         self.channels = record.channels
         self.samples = record.samples
+        self.begin = record.begin
+        """The sample of the track that the stems begin with."""
         self.position = 0
         """The sample that the next `read` begins with."""
         self._names = record.sources

@@ -26,6 +26,7 @@ class Act(StrEnum):
     SEARCH_LIKE = auto()
     SEARCH_UNLIKE = auto()
     SEPARATE = auto()
+    SEPARATE_PART = auto()
     ANALYSE_AGAIN = auto()
     SHOW_FILE = auto()
     COPY_PATH = auto()
@@ -217,6 +218,14 @@ SPECS: dict[Act, Spec] = {
         ("Ctrl+Shift+S",),
         "mixer",
         "Take the selected tracks apart: voice, drums, bass and the rest",
+        _TRACK,
+        group=1,
+    ),
+    Act.SEPARATE_PART: Spec(
+        "Separate stems &of a part…",
+        ("Ctrl+Alt+S",),
+        "",
+        "Choose a part of the selected track, and take only that apart",
         _TRACK,
         group=1,
     ),

@@ -100,7 +100,7 @@ def draw(app: App, path: Path, size: tuple[int, int], theme_name: str | None = N
     if example is not None:
         _wait(window.panel.shown, partial(window.pane.table.select, example.id))
         if library is not None and os.path.exists(example.path):
-            _wait(window.order.waveform_shown, partial(window.tracks.play_in_table, example.id))
+            _wait(window.waveforms.ready, partial(window.tracks.play_in_table, example.id))
     loop = QEventLoop()
     QTimer.singleShot(_SETTLE_MS, loop.quit)
     loop.exec()

@@ -55,6 +55,7 @@ from msa_desktop.ui.tag_service import TagService
 from msa_desktop.ui.track_commands import TrackCommands
 from msa_desktop.ui.track_model import TrackModel
 from msa_desktop.ui.track_pane import TrackPane
+from msa_desktop.ui.waveforms import Waveforms
 from msa_desktop.ui.welcome import WelcomePage
 from msa_desktop.ui.window_state import WindowState
 from msa_desktop.ui.workspace import Workspace
@@ -100,7 +101,8 @@ class MainWindow(QMainWindow):
         )
         self._make_parts(playback)
         self.library = LibraryCommands(library, problem, self.background, self)
-        self.order = PlayOrder(self.player, app.tracks, library, self.background, self)
+        self.order = PlayOrder(self.player, app.tracks, self.background, self)
+        self.waveforms = Waveforms(app.tracks, library, self.background, self)
         self.tracks = TrackCommands(
             app.tracks,
             self.background,
@@ -142,7 +144,9 @@ class MainWindow(QMainWindow):
             self.background,
             self.actions_table,
             self.player,
+            self.waveforms,
             self.tracks.targets,
+            self.tracks.target,
             self,
         )
         self.models = ModelCommands(
@@ -309,7 +313,9 @@ class MainWindow(QMainWindow):
         self.bridge.roots_changed.connect(self.model.refresh_all)
         self.bridge.scan_progress.connect(self._scan_progress)
         self.bridge.analysis_progress.connect(self._analysis_progress)
-        self.bridge.peaks_ready.connect(self.order.peaks_ready)
+        self.bridge.peaks_ready.connect(self.waveforms.made)
+        self.player.peaks_wanted.connect(self.waveforms.want)
+        self.waveforms.ready.connect(self.player.set_peaks)
         self.bridge.proposals_changed.connect(self.review.refresh)
         self.bridge.proposals_changed.connect(self.sidebar.refresh_soon)
         self.bridge.history_changed.connect(self.history.refresh)

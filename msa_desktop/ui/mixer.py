@@ -65,7 +65,7 @@ class MixerDesk(QWidget):
 
     def show_stems(self, separated: Separated) -> None:
         """Shows a track's stems; those shown before stay as the person set them."""
-        self._kind.setText(kind_words(separated.kind))
+        self._kind.setText(_about(separated))
         self._kind.setVisible(bool(self._kind.text()))
         if self._shown is None or self._shown.stems != separated.stems:
             self._fill(separated.stems.record.sources, separated.kind.negligible)
@@ -194,6 +194,13 @@ class ChannelStrip(QWidget):
         column.setSpacing(2)
         column.addLayout(head)
         column.addWidget(self._volume)
+
+
+def _about(separated: Separated) -> str:
+    """Which part of the track the stems are of, and what kind of track they make it."""
+    end = separated.begin + separated.stems.record.seconds
+    part = "" if separated.whole else f"{text.span(separated.begin, end)}, repeated"
+    return " \N{MIDDLE DOT} ".join(filter(None, (part, kind_words(separated.kind))))
 
 
 def _letter(what: str, name: str) -> QToolButton:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
-from msa_desktop.base.model import Track, TrackId
-from msa_desktop.services.library import Library
+from msa_desktop.base.model import Track
 from msa_desktop.store.tracks import TrackReader
 from msa_desktop.ui.bridge import Background
 from msa_desktop.ui.lazy_rows import NO_IDS, Ids
@@ -38,32 +37,25 @@ class PlayOrder(QObject):
     Args:
         player: The player bar.
         reader: The library's reads.
-        library: Who makes waveforms; None where another process holds the library.
-
-    Signals:
-        waveform_shown: The player's waveform is there.
+        background: Where they are done.
+        parent: Qt's parent.
     """
-
-    waveform_shown = Signal()
 
     def __init__(
         self,
         player: PlayerBar,
         reader: TrackReader,
-        library: Library | None,
         background: Background,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._player = player
         self._reader = reader
-        self._library = library
         self._background = background
         self._ids: Ids = NO_IDS
         self._place = -1
         player.wants_next.connect(self.next)
         player.wants_previous.connect(self.previous)
-        player.peaks_wanted.connect(self._want_peaks)
 
     def play(self, ids: Ids, place: int) -> None:
         """Plays the track at `place` of a list, and goes on from there."""
@@ -84,11 +76,6 @@ class PlayOrder(QObject):
         """Plays the track before."""
         self._step(-1)
 
-    def peaks_ready(self, track_id: int) -> None:
-        """Shows a waveform that was made meanwhile."""
-        if self._player.track is not None and self._player.track.id == track_id:
-            self._want_peaks(TrackId(track_id))
-
     def _step(self, by: int) -> None:
         work = partial(_first_playable, self._reader, self._ids, self._place + by, by)
         self._background.run(work, self._stepped, key="play")
@@ -101,14 +88,3 @@ class PlayOrder(QObject):
     def _start(self, track: Track | None) -> None:
         if track is not None:
             self._player.play(track)
-
-    def _want_peaks(self, track_id: TrackId) -> None:
-        work = partial(self._reader.peaks, track_id)
-        self._background.run(work, partial(self._show_peaks, track_id), key="peaks")
-
-    def _show_peaks(self, track_id: TrackId, peaks: bytes | None) -> None:
-        if peaks is not None:
-            self._player.set_peaks(track_id, peaks)
-            self.waveform_shown.emit()
-        elif self._library is not None:
-            self._background.run(partial(self._library.request_peaks, track_id))

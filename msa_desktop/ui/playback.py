@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, QUrl, Signal
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Track, display_path
+from msa_desktop.ui import playback_words
 from msa_desktop.ui.stem_playback import StemPlayback
 
 if TYPE_CHECKING:
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
     from msa_desktop.stems.mixing import Mixer
 
 _log = logging.getLogger(__name__)
-
-_PATH_ROOM = 64  # characters
-_PATH_HEAD, _PATH_TAIL = 24, 39
-_NO_OUTPUT = (
-    "There is no sound output on this computer. Connect speakers or headphones and playing works."
-)
 
 
 class Playback(QObject):
@@ -97,6 +92,12 @@ class Playback(QObject):
             return self._mix.position
         return self._player.position() / 1000 if self._player is not None else 0.0
 
+    @property
+    def part(self) -> tuple[float, float] | None:
+        """The only seconds of the track that are heard, again and again; None for all of it."""
+        mix = self._mix
+        return (mix.begin, mix.end) if mix is not None and mix.repeats else None
+
     # --- what can be asked ---
 
     def load(self) -> None:
@@ -113,7 +114,7 @@ class Playback(QObject):
             )
         except ImportError as error:
             _log.warning("QtMultimedia cannot be loaded: %s", error)
-            self._reason = _missing_library(str(error))
+            self._reason = playback_words.missing_library(str(error))
             self.changed.emit()
             return
         self._devices = QMediaDevices(self)
@@ -147,7 +148,7 @@ class Playback(QObject):
             return
         if track.offline:
             self._problem = (
-                f"The disk with this track is not there: {_short(track.path)}. "
+                f"The disk with this track is not there: {playback_words.short_path(track.path)}. "
                 "Connect it and play again."
             )
         else:
@@ -182,11 +183,12 @@ class Playback(QObject):
         elif self._player is not None:
             self._player.setPosition(round(seconds * 1000))
 
-    def enter_mix(self, mixer: Mixer) -> None:
+    def enter_mix(self, mixer: Mixer, *, whole: bool = True) -> None:
         """Has the track's stems heard in the place of its file, from the same position on.
 
         Args:
-            mixer: The whole track's; closed when the file is heard again.
+            mixer: The track's; closed when the file is heard again.
+            whole: Of all of the track; those of a part are heard again and again.
         """
         playing, position = self.playing, self.position
         self._drop_mix()
@@ -195,14 +197,15 @@ class Playback(QObject):
             playing |= self._player.mediaStatus().name == "LoadingMedia"  # it was about to
             self._player.pause()
         self._problem = ""
-        mix = self._mix = StemPlayback(mixer, self._device(), self)
+        mix = self._mix = StemPlayback(mixer, self._device(), repeats=not whole, parent=self)
         mix.changed.connect(self.changed)
         mix.position_changed.connect(self.position_changed)
         mix.ended.connect(self.ended)
         mix.failed.connect(self._fail_mix)
         self._apply_volume()
-        mix.seek(position)
-        self.duration_changed.emit(mix.duration)
+        mix.seek(position if mix.begin <= position < mix.end else mix.begin)
+        if whole:
+            self.duration_changed.emit(mix.end)
         if playing:
             mix.play()
         self.changed.emit()
@@ -250,7 +253,7 @@ class Playback(QObject):
     def _go_back(self, *, playing: bool) -> None:
         """From the mix to the file."""
         mix = self._mix
-        at_end = mix is not None and mix.position >= mix.duration
+        at_end = mix is not None and not mix.repeats and mix.position >= mix.end
         position = 0.0 if at_end else self.position
         self._close_mix()
         if self._track is not None and not self._file_is_heard():
@@ -301,12 +304,12 @@ class Playback(QObject):
         try:
             self._handle = os.open(path, os.O_RDONLY)
         except OSError as error:
-            raise UserError(_cannot_open(path, error)) from error
+            raise UserError(playback_words.cannot_open(path, error)) from error
         open_file = f"/proc/self/fd/{self._handle}"
         if not os.path.exists(open_file):
             raise UserError(
-                f"The player cannot open names that are not UTF-8 text: {_short(path)}. "
-                "Rename the file to play it."
+                "The player cannot open names that are not UTF-8 text: "
+                f"{playback_words.short_path(path)}. Rename the file to play it."
             )
         return QUrl.fromLocalFile(open_file)
 
@@ -321,7 +324,11 @@ class Playback(QObject):
     def _look_for_output(self) -> None:
         if self._devices is None or self._output is None:
             return
-        reason = "" if self._devices.audioOutputs() or not self._needs_output else _NO_OUTPUT
+        reason = (
+            ""
+            if self._devices.audioOutputs() or not self._needs_output
+            else playback_words.NO_OUTPUT
+        )
         self._output.setDevice(self._devices.defaultAudioOutput())
         if self._mix is not None:
             self._mix.set_device(self._device())
@@ -352,7 +359,7 @@ class Playback(QObject):
         if self._track is None or error.name == "NoError":
             return
         _log.warning("cannot play %s: %s: %s", display_path(self._track.path), error.name, words)
-        self._problem = _cannot_play(self._track.path, error.name, words)
+        self._problem = playback_words.cannot_play(self._track.path, error.name, words)
         self.changed.emit()
 
 
@@ -375,30 +382,3 @@ def _is_utf8(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _short(path: str) -> str:
-    """A path for the bar, which has little room: the disk at its start and the file at its end."""
-    words = display_path(path)
-    return words if len(words) <= _PATH_ROOM else f"{words[:_PATH_HEAD]}…{words[-_PATH_TAIL:]}"
-
-
-def _missing_library(words: str) -> str:
-    hint = " On Debian or Ubuntu: sudo apt install libpulse0." if "libpulse" in words else ""
-    return f"Playing is off: QtMultimedia cannot be loaded ({words}).{hint}"
-
-
-def _cannot_open(path: str, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"The file is not there any more: {_short(path)}."
-    return f"The file cannot be opened ({error.strerror}): {_short(path)}."
-
-
-def _cannot_play(path: str, kind: str, words: str) -> str:
-    try:
-        os.close(os.open(path, os.O_RDONLY))
-    except OSError as error:
-        return _cannot_open(path, error)
-    if kind == "FormatError":
-        return f"This file's sound cannot be decoded: {_short(path)}."
-    return f"This file cannot be played ({words}): {_short(path)}."

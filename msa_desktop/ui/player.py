@@ -140,9 +140,9 @@ class PlayerBar(QWidget):
         self._volume.setValue(percent)  # a new volume unmutes
         self._mute.setChecked(muted)
 
-    def enter_mix(self, mixer: Mixer) -> None:
+    def enter_mix(self, mixer: Mixer, *, whole: bool = True) -> None:
         """Has the track's stems heard in the place of its file (see `Playback`)."""
-        self._playback.enter_mix(mixer)
+        self._playback.enter_mix(mixer, whole=whole)
 
     def leave_mix(self) -> None:
         """Has the file heard again."""
@@ -253,6 +253,7 @@ class PlayerBar(QWidget):
         for button in (self._previous, self._toggle, self._next):
             button.setEnabled(usable)
         self._waveform.setEnabled(usable)
+        self._waveform.set_part(self._playback.part)
         self._show_message()
         told = (track.id if track else None, playing)
         if told != self._told:
@@ -284,8 +285,9 @@ class PlayerBar(QWidget):
     # --- what the person does ---
 
     def _go_back(self) -> None:
-        if self.position > _RESTART_AFTER:
-            self._playback.seek(0.0)
+        begin = self._playback.part[0] if self._playback.part else 0.0
+        if self.position - begin > _RESTART_AFTER:
+            self._playback.seek(begin)
         else:
             self.wants_previous.emit()
 

@@ -181,7 +181,7 @@ class ReviewPage(QWidget):
         self.least.setValue(_USUAL_CONFIDENCE)
         self.least.setAccessibleName("Accept all above this confidence")
         self.least.setFixedWidth(82)
-        self.least.lineEdit().setTextMargins(4, 0, 0, 0)
+        theme.pad(self.least)
         theme.set_role(self._write, Role.PRIMARY)
         foot = QWidget(self)
         foot.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

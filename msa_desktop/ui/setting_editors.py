@@ -84,8 +84,7 @@ class _Number(Editor):
         super().__init__(self._box)
         self._box.setRange(_bound(field, "ge", -_WIDEST), _bound(field, "le", _WIDEST))
         self._box.setFixedWidth(_FIELD_WIDTH)
-        # The style sheet's padding does not reach the field inside a spin box.
-        self._box.lineEdit().setTextMargins(6, 0, 0, 0)
+        theme.pad(self._box)
         self._box.valueChanged.connect(self.changed)
         _keep_wheel_for_scrolling(self._box)
 
@@ -106,7 +105,7 @@ class _Share(Editor):
         self._box.setSuffix(" %")
         self._box.setSingleStep(5)
         self._box.setFixedWidth(_FIELD_WIDTH)
-        self._box.lineEdit().setTextMargins(6, 0, 0, 0)
+        theme.pad(self._box)
         self._value = 0.0
         self._box.valueChanged.connect(self._edited)
         _keep_wheel_for_scrolling(self._box)

@@ -24,10 +24,12 @@ from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.bridge import Background, sentence
 from msa_desktop.ui.message_bar import Offer
 from msa_desktop.ui.mixer import MixerDesk
+from msa_desktop.ui.part_dialog import LEAST, PartDialog
 from msa_desktop.ui.player import PlayerBar
 from msa_desktop.ui.stem_export import StemExportDialog
-from msa_desktop.ui.stem_jobs import Job, StemJobs, ask_many
+from msa_desktop.ui.stem_jobs import WHOLE, Job, Part, StemJobs, ask_many
 from msa_desktop.ui.stem_strip import StemStrip
+from msa_desktop.ui.waveforms import Waveforms
 
 if TYPE_CHECKING:  # loaded with the first track that plays
     from msa_desktop.services.stems import Separated, Stems
@@ -47,7 +49,9 @@ class StemCommands(QObject):
         background: Where short work is done; long work has threads of its own.
         actions: The window's actions.
         player: Plays, and shows the mixer.
+        waveforms: Brings that of a track of which a part is chosen.
         targets: The selected tracks.
+        target: The one of them that is meant where only one can be.
         window: The parent of dialogs.
 
     Signals:
@@ -68,7 +72,9 @@ class StemCommands(QObject):
         background: Background,
         actions: Actions,
         player: PlayerBar,
+        waveforms: Waveforms,
         targets: Callable[[], list[TrackId]],
+        target: Callable[[], TrackId | None],
         window: QWidget,
     ) -> None:
         super().__init__(window)
@@ -78,10 +84,12 @@ class StemCommands(QObject):
         self._background = background
         self._mixing = actions[Act.MIXER]
         self._player = player
+        self._waveforms = waveforms
         self._targets = targets
+        self._target = target
         self._window = window
         self._track: TrackId | None = None  # the one that plays
-        self._wanted: TrackId | None = None  # the one whose mixer opens as soon as it plays
+        self._wanted: tuple[TrackId, Separated] | None = None  # shown as soon as it plays
         self._separated: Separated | None = None  # its stems, if there are any
         self._mixer: Mixer | None = None
         self._folder = QStandardPaths.writableLocation(
@@ -96,6 +104,7 @@ class StemCommands(QObject):
         self._mixing.setEnabled(False)
         self._mixing.toggled.connect(self._toggle)
         actions[Act.SEPARATE].triggered.connect(self._separate_selected)
+        actions[Act.SEPARATE_PART].triggered.connect(self._choose_part)
         player.playing_changed.connect(self._follow)
         player.mix_ended.connect(self._mix_ended)
         self.desk.changed.connect(self._set_gains)
@@ -129,13 +138,14 @@ class StemCommands(QObject):
         """What is to be done for some tracks; in a thread, for they may be all there are."""
         return [self._job(track) for track in self._reader.get_many(ids)]
 
-    def _job(self, track: Track) -> Job:
+    def _job(self, track: Track, part: Part = WHOLE) -> Job:
         return Job(
             track.path,
-            f"Taking apart: {text.by(track)}",
-            partial(_separate, self._open_stems, track.path),
+            f"Taking apart: {text.by(track)}{_which(track, part)}",
+            partial(_separate, self._open_stems, track.path, part),
             partial(self._is_apart, track),
-            partial(self._is_not_apart, track),
+            partial(self._is_not_apart, track, part),
+            part,
         )
 
     def _separate_all(self, jobs: Sequence[Job]) -> None:
@@ -146,35 +156,51 @@ class StemCommands(QObject):
             self._separate(jobs)
 
     def _separate(self, jobs: Sequence[Job]) -> None:
-        known = self.separating.paths()
-        self.separating.add(*(job for job in jobs if job.path not in known))
+        known = self.separating.known()
+        self.separating.add(*(job for job in jobs if (job.path, job.part) not in known))
+
+    def _choose_part(self) -> None:
+        track_id = self._target()
+        if track_id is not None:
+            work = partial(_to_choose_from, self._reader, track_id)
+            self._background.run(work, self._ask_part, key="part", failed=self.failed.emit)
+
+    def _ask_part(self, found: tuple[Track, float]) -> None:
+        track, duration = found
+        playing = self._player.track
+        heard = playing is not None and playing.id == track.id
+        begin = self._player.position if heard else 0.0
+        dialog = PartDialog(track, duration, begin, self._window)
+        self._waveforms.ready.connect(dialog.show_peaks)
+        self._waveforms.want(track.id)
+        dialog.agreed.connect(partial(self._separate_part, track))
+        dialog.open()
+
+    def _separate_part(self, track: Track, begin: float, end: float | None) -> None:
+        self._separate([self._job(track, (begin, end))])
 
     def _is_apart(self, track: Track, separated: Separated) -> None:
         playing = self._player.track
         if playing is not None and playing.id == track.id:
-            self._leave()  # stems that another model made, perhaps
-            self._show(separated)
-            self._mixing.setChecked(True)
+            self._hear(separated)
         else:
-            offer = Offer("Listen", partial(self._listen, track))
-            self.separating.tell(f"{track.title} is taken apart.", offer)
+            offer = Offer("Listen", partial(self._listen, track, separated))
+            which = _which(track, (separated.begin, separated.end))
+            self.separating.tell(f"{track.title}{which} is taken apart.", offer)
 
-    def _is_not_apart(self, track: Track, error: Exception) -> None:
+    def _is_not_apart(self, track: Track, part: Part, error: Exception) -> None:
         if isinstance(error, _NoModel):
             self.separating.cancel()  # the others would fail alike
             offer = Offer("Models", self.models_asked.emit)
         else:
-            offer = Offer("Try again", partial(self._separate, [self._job(track)]))
+            offer = Offer("Try again", partial(self._separate, [self._job(track, part)]))
         self.separating.tell(sentence(error), offer, problem=True)
 
-    def _listen(self, track: Track) -> None:
-        if self._track == track.id and self._separated is not None:
-            self._mixing.setChecked(True)
-            return
-        self._wanted = track.id
+    def _listen(self, track: Track, separated: Separated) -> None:
         if self._track == track.id:
-            self._look(track.id)  # its stems were not there when it began
+            self._hear(separated)
         else:
+            self._wanted = (track.id, separated)
             self._player.play(track)
 
     # The mixer
@@ -186,12 +212,20 @@ class StemCommands(QObject):
         self._track = track_id
         self._separated = None
         self._leave()
-        if track_id != self._wanted:
-            self._wanted = None
+        wanted, self._wanted = self._wanted, None
         if track_id is None:
             self._show(None)
+        elif wanted is not None and wanted[0] == track_id:
+            self._hear(wanted[1])
         else:
             self._look(track_id)  # until then the button stays, and keeps the keyboard
+
+    def _hear(self, separated: Separated) -> None:
+        """Opens the mixer on stems of the track that plays."""
+        if self._separated is None or self._separated.stems != separated.stems:
+            self._leave()  # of another part, or made by another model
+            self._show(separated)
+        self._mixing.setChecked(True)
 
     def _look(self, track_id: TrackId) -> None:
         self._background.run(
@@ -206,16 +240,11 @@ class StemCommands(QObject):
         self.failed.emit(error)
 
     def _found(self, track_id: TrackId, separated: Separated | None) -> None:
-        if track_id != self._track:
-            return
-        wanted, self._wanted = self._wanted, None
+        if track_id != self._track or self._separated is not None:
+            return  # late: another track plays, or its stems were made meanwhile
         self._show(separated)
-        if separated is None:
-            return
-        if self._mixing.isChecked():
+        if separated is not None and self._mixing.isChecked():
             self._open()
-        elif track_id == wanted:
-            self._mixing.setChecked(True)
 
     def _show(self, separated: Separated | None) -> None:
         """Says which stems there are of the track that plays."""
@@ -257,7 +286,7 @@ class StemCommands(QObject):
         self.desk.show_stems(separated)
         self.desk.show()
         self._set_gains()
-        self._player.enter_mix(mixer)
+        self._player.enter_mix(mixer, whole=separated.whole)
 
     def _leave(self) -> None:
         self._mixing.setChecked(False)
@@ -269,13 +298,14 @@ class StemCommands(QObject):
     def _mix_ended(self, error: Exception | None) -> None:
         """The player went back to the file by itself."""
         self._leave()
-        track = self._player.track
+        track, separated = self._player.track, self._separated
         if error is None or track is None:
             return
         offer = None
-        if isinstance(error, Gone):
+        if isinstance(error, Gone) and separated is not None:
             self._show(None)
-            offer = Offer("Separate again", partial(self._separate, [self._job(track)]))
+            job = self._job(track, (separated.begin, separated.end))
+            offer = Offer("Separate again", partial(self._separate, [job]))
         self.separating.tell(sentence(error), offer, problem=True)
 
     def _set_gains(self) -> None:
@@ -318,13 +348,38 @@ class _NoModel(UserError):  # noqa: N818 - a finding
     """There is nothing that takes music apart."""
 
 
-def _separate(open_stems: OpenStems, path: str, cancel: CancelToken) -> Separated:
+def _which(track: Track, part: Part) -> str:
+    """What comes after a track's name where only a part of it is meant."""
+    begin, end = part
+    if end is None:
+        end = track.info.duration if track.info else begin
+    return "" if part == WHOLE else f", {text.span(begin, end)}"
+
+
+def _to_choose_from(reader: TrackReader, track_id: TrackId) -> tuple[Track, float]:
+    """A track and its length in seconds.
+
+    Raises:
+        UserError: There is no part of it to choose.
+    """
+    track = reader.get(track_id)
+    if track is None:
+        raise UserError("This track is no longer in the library.")
+    if track.info is None:
+        raise UserError(f"{track.title} was not read yet, so its length is not known.")
+    if track.info.duration <= LEAST:
+        raise UserError(f"{track.title} is too short to take a part of it.")
+    return track, track.info.duration
+
+
+def _separate(open_stems: OpenStems, path: str, part: Part, cancel: CancelToken) -> Separated:
     stems = open_stems()
     try:
         stems.model()
     except UserError as error:
         raise _NoModel(str(error)) from error
-    return stems.separate(path, cancel=cancel)
+    begin, end = part
+    return stems.separate(path, begin, end, cancel)
 
 
 def _find(open_stems: OpenStems, reader: TrackReader, track_id: TrackId) -> Separated | None:

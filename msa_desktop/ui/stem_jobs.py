@@ -29,6 +29,12 @@ _A_TRACK = 0.34  # gigabytes of the stems of four minutes
 _GUESS_AFTER = 3000  # milliseconds of a step that say how long the rest takes
 
 
+Part = tuple[float, float | None]
+"""Where a part of a track begins and ends, in seconds; None for the track's end."""
+
+WHOLE: Part = (0.0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One piece of work.
@@ -39,6 +45,7 @@ class Job:
         work: Done in a thread.
         done: Told what came of it.
         failed: Told why nothing did; not where the person ended it.
+        part: What of the track it is about.
     """
 
     path: str
@@ -46,6 +53,7 @@ class Job:
     work: Callable[[CancelToken], Any]
     done: Callable[[Any], object]
     failed: Callable[[Exception], object]
+    part: Part = WHOLE
 
 
 class StemJobs(QObject):
@@ -79,12 +87,12 @@ class StemJobs(QObject):
         """Whether a job goes on."""
         return self._running is not None
 
-    def paths(self) -> set[str]:
-        """The tracks whose jobs go on or wait; without the one that is being ended."""
-        paths = {job.path for job in self._waiting}
+    def known(self) -> set[tuple[str, Part]]:
+        """What jobs go on or wait, by track and part; without the one that is being ended."""
+        known = {(job.path, job.part) for job in self._waiting}
         if self._running is not None and not self._token.cancelled:
-            paths.add(self._running.path)
-        return paths
+            known.add((self._running.path, self._running.part))
+        return known
 
     def add(self, *jobs: Job) -> None:
         """Does jobs as soon as those before them are done."""

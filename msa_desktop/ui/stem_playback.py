@@ -27,24 +27,34 @@ class StemPlayback(QObject):
     Args:
         mixer: The stems; closed by `close`.
         device: Where they are heard; None plays into silence, at the right speed.
+        repeats: Begin again at the end, without a gap.
         parent: Qt's parent.
+
+    Attributes:
+        repeats: As it was made.
     """
 
     changed = Signal()
     """It plays now, or it does not."""
     position_changed = Signal(float)
-    """Seconds from the start."""
+    """Seconds from the start of the track."""
     ended = Signal()
     """All was heard."""
     failed = Signal(Exception)
     """Why it cannot play, or go on playing."""
 
     def __init__(
-        self, mixer: Mixer, device: QAudioDevice | None, parent: QObject | None = None
+        self,
+        mixer: Mixer,
+        device: QAudioDevice | None,
+        *,
+        repeats: bool = False,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._mixer = mixer
         self._device = device
+        self.repeats = repeats
         self._volume = 1.0
         self._output: Output | None = None
         self._told = -1.0
@@ -57,15 +67,19 @@ class StemPlayback(QObject):
         return self._output is not None
 
     @property
-    def position(self) -> float:
-        """Seconds from the start, as heard."""
-        held = self._output.held() if self._output is not None else 0
-        return max(0, self._mixer.position - held) / self._mixer.rate
+    def begin(self) -> float:
+        """Where in the track the stems begin, in seconds."""
+        return self._mixer.begin / self._mixer.rate
 
     @property
-    def duration(self) -> float:
-        """Seconds."""
-        return self._mixer.samples / self._mixer.rate
+    def end(self) -> float:
+        """Where in the track they end, in seconds."""
+        return (self._mixer.begin + self._mixer.samples) / self._mixer.rate
+
+    @property
+    def position(self) -> float:
+        """Seconds from the start of the track, as heard."""
+        return (self._mixer.begin + self._heard()) / self._mixer.rate
 
     def play(self) -> None:
         """Goes on, or begins again at the end."""
@@ -88,9 +102,9 @@ class StemPlayback(QObject):
             self.pause()
 
     def seek(self, seconds: float) -> None:
-        """Goes to a place in the track."""
+        """Goes to a place in the track, or to the nearest that there are stems of."""
         again = self._silence()
-        self._mixer.seek(round(seconds * self._mixer.rate))
+        self._mixer.seek(round(seconds * self._mixer.rate) - self._mixer.begin)
         self._tell()
         if again:
             self._start()
@@ -131,12 +145,18 @@ class StemPlayback(QObject):
         """Ends the output; returns whether there was one."""
         if self._output is None:
             return False
-        heard = round(self.position * self._mixer.rate)
+        heard = self._heard()
         self._timer.stop()
         self._output.stop()
         self._output = None
         self._mixer.seek(heard)
         return True
+
+    def _heard(self) -> int:
+        """The sample of the stems that is heard now."""
+        held = self._output.held() if self._output is not None else 0
+        at = self._mixer.position - held
+        return at % self._mixer.samples if at < 0 and self.repeats else max(0, at)
 
     def _open(self) -> Output:
         if self._device is None:
@@ -151,6 +171,8 @@ class StemPlayback(QObject):
             sound = self._mixer.read(output.room())
             if len(sound):
                 output.write(sound)
+            if self.repeats and self._mixer.at_end:
+                self._mixer.seek(0)
         except UserError as error:
             self._silence()
             self.failed.emit(error)

@@ -6,6 +6,7 @@ import os
 
 from PySide6.QtCore import QDateTime, QLocale, Qt
 
+from msa_desktop.base import timecode
 from msa_desktop.base.model import Track, TrackState, display_path
 
 STATE_WORDS: dict[TrackState, str] = {
@@ -29,6 +30,11 @@ def length(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def span(begin: float, end: float) -> str:
+    """A part of a track: "0:30 to 1:02.5"."""
+    return f"{timecode.written(begin)} to {timecode.written(end)}"
 
 
 def number(value: int) -> str:

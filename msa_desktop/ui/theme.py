@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFontInfo, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QStyleFactory, QWidget
 
 from msa_desktop.base import paths
 from msa_desktop.base.settings import Theme
@@ -28,6 +28,7 @@ from msa_desktop.ui import icons
 BASE_FONT = 13  # pixels; a person who set a larger font in the system gets theirs
 ROW_HEIGHT = 32  # pixels of a table's row
 ICON_SIZE = 18  # pixels of an icon in a button or row
+_SPIN_PADDING = 6
 
 _ICON_CALL = re.compile(r"icon\(([\w-]+), (\w+)\)")
 _DISABLED_ROLES = (
@@ -129,6 +130,11 @@ def set_property(widget: QWidget, name: str, value: str) -> None:
     widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
+
+
+def pad(box: QAbstractSpinBox) -> None:
+    """Keeps a spin box's words off its edge: window.qss does not reach the field inside."""
+    box.lineEdit().setTextMargins(_SPIN_PADDING, 0, 0, 0)
 
 
 class Appearance(QObject):

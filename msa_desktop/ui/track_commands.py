@@ -33,6 +33,7 @@ _ON_TRACKS = (
     Act.SEARCH_LIKE,
     Act.SEARCH_UNLIKE,
     Act.SEPARATE,
+    Act.SEPARATE_PART,
     Act.ANALYSE_AGAIN,
     Act.SHOW_FILE,
     Act.COPY_PATH,
@@ -125,6 +126,13 @@ class TrackCommands(QObject):
         """The tracks that an action would act on now."""
         return self._list.selected_ids()
 
+    def target(self) -> TrackId | None:
+        """The track meant where only one can be: the current one if it is selected."""
+        targets, current = self.targets(), self._list.current_id()
+        if current in targets:
+            return current
+        return targets[0] if targets else None
+
     def play_in_table(self, track_id: TrackId) -> None:
         """Plays a track of the table, and goes on in the table's order."""
         self._play_in(self._table, track_id)
@@ -171,15 +179,8 @@ class TrackCommands(QObject):
         """Greys the actions out where nothing is selected."""
         self._actions.enable(_ON_TRACKS, self._list.selectionModel().hasSelection())
 
-    def _first(self) -> TrackId | None:
-        """The track meant where only one can be: the current one if it is selected."""
-        targets, current = self.targets(), self._list.current_id()
-        if current in targets:
-            return current
-        return targets[0] if targets else None
-
     def _play(self) -> None:
-        track_id = self._first()
+        track_id = self.target()
         if track_id is not None:
             self._play_in(self._list, track_id)
 
@@ -199,7 +200,7 @@ class TrackCommands(QObject):
 
     def _look(self, show: Callable[[TrackId], None]) -> None:
         """Has the panel show something of a track."""
-        track_id = self._first()
+        track_id = self.target()
         if track_id is not None:
             self._actions[Act.SIMILAR_PANEL].setChecked(True)
             self.panel_asked.emit()
@@ -209,7 +210,7 @@ class TrackCommands(QObject):
         self._library.analyse_again(self.targets())
 
     def _show_file(self) -> None:
-        track_id = self._first()
+        track_id = self.target()
         if track_id is not None:
             work = partial(_existing_path, self._reader, track_id)
             self._background.run(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
     QEnterEvent,
     QFocusEvent,
     QKeyEvent,
@@ -19,12 +17,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
 
-from msa_desktop.base.model import FloatArray
 from msa_desktop.ui import text
+from msa_desktop.ui.sound_bars import SoundBars
 
-_BAR = 2.0  # pixels, then a gap of
-_GAP = 1.0
-_LOUDNESS = 0.6
 _INSET = 5  # room for the focus ring
 _KEY_STEP = 5_000  # milliseconds
 _PAGE_STEP = 30_000
@@ -33,31 +28,6 @@ _KEYBOARD = (
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
 )
-
-
-def levels(peaks: bytes, count: int) -> FloatArray:
-    """Heights of `count` bars, 0 to 1, from a track's stored peaks.
-
-    A height is loudness as it is heard, which grows with the amplitude to the power of 0.6
-    (Stevens 1956): one loud moment does not make a line of the rest.
-
-    Args:
-        peaks: One unsigned byte for each equal slice of the track: its amplitude
-            (`audio.peaks`).
-        count: Bars to draw, at least 1.
-
-    Returns:
-        Shape (count,); zeros where the track is silent or `peaks` is empty.
-    """
-    stored = np.frombuffer(peaks, np.uint8).astype(np.float32)
-    if not stored.size or not stored.max():
-        return np.zeros(count, np.float32)
-    heard: FloatArray = (stored / stored.max()) ** np.float32(_LOUDNESS)
-    if heard.size >= count:
-        starts = np.arange(count) * heard.size // count
-        return np.maximum.reduceat(heard, starts)
-    at = np.linspace(0, heard.size - 1, count)
-    return np.interp(at, np.arange(heard.size), heard).astype(np.float32)
 
 
 class WaveformView(QAbstractSlider):
@@ -72,8 +42,8 @@ class WaveformView(QAbstractSlider):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._peaks = b""
-        self._bars: list[QRectF] = []
+        self._bars = SoundBars()
+        self._part: tuple[float, float] | None = None
         self._hover: float | None = None
         self._ring = False
         self.setOrientation(Qt.Orientation.Horizontal)
@@ -90,9 +60,14 @@ class WaveformView(QAbstractSlider):
 
     def set_peaks(self, peaks: bytes | None) -> None:
         """Shows a waveform, or a flat line while there is none (see `levels` for the bytes)."""
-        self._peaks = peaks or b""
-        self._lay_out_bars()
+        self._bars.set_peaks(peaks or b"")
         self.update()
+
+    def set_part(self, part: tuple[float, float] | None) -> None:
+        """Shows that only these seconds are heard; None for the whole track."""
+        if part != self._part:
+            self._part = part
+            self.update()
 
     def set_duration(self, seconds: float) -> None:
         """The track's length; 0 while unknown."""
@@ -126,21 +101,9 @@ class WaveformView(QAbstractSlider):
         share = (x - room.left()) / max(1.0, room.width())
         return round(min(1.0, max(0.0, share)) * self.maximum())
 
-    def _played_to(self) -> float:
+    def _x(self, milliseconds: float) -> float:
         room = self._room()
-        return room.left() + room.width() * self.sliderPosition() / max(1, self.maximum())
-
-    def _lay_out_bars(self) -> None:
-        room = self._room()
-        count = int((room.width() + _GAP) / (_BAR + _GAP))
-        self._bars = []
-        if not self._peaks or count < 1:
-            return
-        middle = room.center().y()
-        for number, level in enumerate(levels(self._peaks, count).tolist()):
-            half = max(1, round(level * room.height() / 2))
-            left = room.left() + number * (_BAR + _GAP)
-            self._bars.append(QRectF(left, middle - half, _BAR, 2 * half))
+        return room.left() + room.width() * milliseconds / max(1, self.maximum())
 
     # --- mouse and keys ---
 
@@ -189,7 +152,7 @@ class WaveformView(QAbstractSlider):
         super().focusOutEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._lay_out_bars()
+        self._bars.set_room(self._room())
         super().resizeEvent(event)
 
     # --- painting ---
@@ -199,12 +162,16 @@ class WaveformView(QAbstractSlider):
         painter = QPainter(self)
         ready = self.isEnabled() and self.maximum() > 0
         still = QPalette.ColorRole.Mid if ready else QPalette.ColorRole.Shadow
-        split = self._played_to()
         whole = QRectF(self.rect())
-        self._paint_sound(painter, whole, self.palette().color(still))
+        if ready and self._part is not None:
+            self._bars.paint(painter, whole, self.palette().color(QPalette.ColorRole.Shadow))
+            begin, end = (self._x(1000 * seconds) for seconds in self._part)
+            painter.setClipRect(QRectF(begin, 0, end - begin, whole.height()))
+        self._bars.paint(painter, whole, self.palette().color(still))
         if ready:
-            played = QRectF(whole.topLeft(), QPointF(split, whole.bottom()))
-            self._paint_sound(painter, played, self.palette().color(QPalette.ColorRole.Accent))
+            played = QRectF(0, 0, self._x(self.sliderPosition()), whole.height())
+            self._bars.paint(painter, played, self.palette().color(QPalette.ColorRole.Accent))
+            painter.setClipping(False)
             if self._hover is not None:
                 self._paint_hover(painter, self._hover)
         if self._ring:
@@ -212,20 +179,6 @@ class WaveformView(QAbstractSlider):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self.palette().color(QPalette.ColorRole.Accent), 2))
             painter.drawRoundedRect(whole.adjusted(1, 1, -1, -1), 6, 6)
-
-    def _paint_sound(self, painter: QPainter, part: QRectF, colour: QColor) -> None:
-        painter.save()
-        painter.setClipRect(part)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        if self._bars:
-            painter.drawRects(self._bars)
-        else:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            room = self._room()
-            line = QRectF(room.left(), room.center().y() - 1.5, room.width(), 3)
-            painter.drawRoundedRect(line, 1.5, 1.5)
-        painter.restore()
 
     def _paint_hover(self, painter: QPainter, x: float) -> None:
         room = self._room()

@@ -14,8 +14,10 @@ from tests.support_stems import music
 RATE = 44100
 
 
-def stem_set(folder: Path, *loudness: tuple[str, float], seconds: float = 3.0) -> StemSet:
-    """Stems of these names and levels."""
+def stem_set(
+    folder: Path, *loudness: tuple[str, float], seconds: float = 3.0, begin: float = 0.0
+) -> StemSet:
+    """Stems of these names and levels; `begin` is where in their track they begin."""
     sound = music(seconds)
     folder.mkdir(parents=True, exist_ok=True)
     for name, level in loudness:
@@ -26,12 +28,14 @@ def stem_set(folder: Path, *loudness: tuple[str, float], seconds: float = 3.0) -
     levels["instrumental"] = Level(rms=instruments, energy=instruments**2, peak=instruments)
     names = tuple(name for name, _ in loudness)
     record = Record(
-        model="htdemucs", rate=RATE, channels=2, samples=sound.shape[1], begin=0, sources=names,
+        model="htdemucs", rate=RATE, channels=2, samples=sound.shape[1],
+        begin=round(begin * RATE), sources=names,
         levels=levels,
     )  # fmt: skip
     return StemSet(folder, record)
 
 
-def separated(stems: StemSet) -> Separated:
+def separated(stems: StemSet, end: float | None = None) -> Separated:
     reading = Reading(AudioInfo(3.0, "flac", RATE, 2), Tags("Title", "Artist"), b"1")
-    return Separated("/music/title.flac", reading, stems, 0.0, whole=True, was_there=True)
+    begin = stems.record.begin / RATE
+    return Separated("/music/title.flac", reading, stems, begin, end, was_there=True)

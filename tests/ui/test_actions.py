@@ -53,6 +53,7 @@ def test_the_menus_hold_every_action_of_their_place(qtbot: QtBot) -> None:
         "Search like this…",
         "Search unlike this…",
         "Separate stems",
+        "Separate stems of a part…",
         "Analyse again",
         "Show in file manager",
         "Copy path",

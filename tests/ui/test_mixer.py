@@ -66,6 +66,12 @@ def test_it_shows_the_stems_and_says_what_kind_of_track_it_is(desk: MixerDesk) -
         assert all(widget.toolTip() for widget in widgets)
 
 
+def test_it_says_which_part_is_heard(desk: MixerDesk, tmp_path: Path) -> None:
+    part = stem_set(tmp_path / "part", *LEVELS, seconds=2.5, begin=60.0)
+    desk.show_stems(separated(part, end=62.5))
+    assert "1:00 to 1:02.5, repeated · Song · 33 % voice" in _words(desk)
+
+
 def test_mute_solo_and_volume(qtbot: QtBot, desk: MixerDesk) -> None:
     with qtbot.waitSignal(desk.changed):
         _click(desk, "Mute drums")

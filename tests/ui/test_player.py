@@ -16,10 +16,12 @@ from pytestqt.qtbot import QtBot
 
 from msa_desktop.base.model import AudioInfo, Tags, Track, TrackId, TrackState
 from msa_desktop.base.settings import Theme
+from msa_desktop.stems.mixing import Mixer
 from msa_desktop.ui import theme
 from msa_desktop.ui.playback import Playback
 from msa_desktop.ui.player import PlayerBar
 from msa_desktop.ui.waveform import WaveformView
+from tests.ui.stem_house import stem_set
 
 pytest.importorskip(
     "PySide6.QtMultimedia", reason="QtMultimedia cannot be loaded here", exc_type=ImportError
@@ -132,6 +134,21 @@ def test_next_and_previous_ask_and_previous_first_goes_to_the_start(
     with qtbot.assertNotEmitted(bar.wants_previous):
         _click(qtbot, bar, "Previous track")
     assert bar.position < 1.0
+
+
+def test_previous_goes_to_the_start_of_the_part_that_is_heard(
+    qtbot: QtBot, bar: PlayerBar, track: Track, tmp_path: Path
+) -> None:
+    bar.play(track)
+    mixer = Mixer(stem_set(tmp_path / "part", ("drums", 0.1), seconds=10.0, begin=40.0))
+    bar.enter_mix(mixer, whole=False)
+    _waveform(bar).seek_requested.emit(45.0)
+    with qtbot.assertNotEmitted(bar.wants_previous):
+        _click(qtbot, bar, "Previous track")
+    assert 40.0 <= bar.position < 41.0
+    with qtbot.waitSignal(bar.wants_previous):
+        _click(qtbot, bar, "Previous track")
+    bar.leave_mix()
 
 
 def test_only_the_peaks_of_the_track_in_the_bar_are_shown(

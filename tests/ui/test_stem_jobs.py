@@ -16,7 +16,7 @@ from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import StemsProgress, StemsStep
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.ui.message_bar import Offer
-from msa_desktop.ui.stem_jobs import Job, StemJobs, ask_many
+from msa_desktop.ui.stem_jobs import WHOLE, Job, StemJobs, ask_many
 from msa_desktop.ui.stem_strip import StemStrip
 
 
@@ -64,7 +64,7 @@ def _button(strip: StemStrip, words: str) -> QPushButton:
 def test_one_after_the_other(qtbot: QtBot, house: House) -> None:
     house.add("a")
     house.add("b")
-    assert house.jobs.paths() == {"a", "b"}
+    assert house.jobs.known() == {("a", WHOLE), ("b", WHOLE)}
     assert house.strip.accessibleName() == "Working on a"
     house.jobs.take_progress(StemsProgress("a", StemsStep.LOAD, 0, 0))
     assert house.details() == "Working on a getting ready · 1 more waits"
@@ -74,7 +74,7 @@ def test_one_after_the_other(qtbot: QtBot, house: House) -> None:
     house.gates["b"].set()
     qtbot.waitUntil(lambda: not house.jobs.busy)
     assert house.outcomes == ["a", "b"]
-    assert not house.jobs.paths()
+    assert not house.jobs.known()
     assert not house.strip.isVisible()
 
 
@@ -132,9 +132,9 @@ def test_an_outcome_stays_with_what_can_be_done_about_it(qtbot: QtBot, house: Ho
 def test_what_is_cancelled_can_be_asked_for_again_at_once(qtbot: QtBot, house: House) -> None:
     house.add("a")
     house.jobs.cancel()
-    assert house.jobs.paths() == set()
+    assert house.jobs.known() == set()
     house.add("a")
-    assert house.jobs.paths() == {"a"}
+    assert house.jobs.known() == {("a", WHOLE)}
     house.gates["a"].set()
     qtbot.waitUntil(lambda: not house.jobs.busy)
     assert house.outcomes[-1] == "a"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def playback(qapp: QApplication) -> Iterator[Playback]:
     yield made
     made.stop()
     made.leave_mix()
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Iterator[Mixer]:
+    """Of the track's seconds from 4 to 5.5."""
+    stems = stem_set(tmp_path / "part", ("drums", 0.1), ("vocals", 0.2), seconds=1.5, begin=4.0)
+    made = Mixer(stems)
+    yield made
+    made.close()
 
 
 def _expect_closed(mixer: Mixer) -> None:
@@ -261,3 +271,63 @@ def test_stop_goes_to_the_start_of_the_mix(playback: Playback, track: Track, mix
     playback.seek(8.0)
     playback.stop()
     assert (playback.playing, playback.position) == (False, 0.0)
+
+
+def test_a_part_is_heard_again_and_again(qtbot: QtBot, part: Mixer) -> None:
+    sound = StemPlayback(part, None, repeats=True)
+    assert (sound.begin, sound.end, sound.position) == (4.0, 5.5, 4.0)
+    told: list[float] = []
+    sound.position_changed.connect(told.append)
+    with qtbot.assertNotEmitted(sound.ended):
+        sound.play()
+        qtbot.waitUntil(lambda: any(b < a for a, b in itertools.pairwise(told)))
+        qtbot.waitUntil(lambda: sound.position > 4.5)
+    assert sound.playing
+    assert 4.0 <= min(told) < 4.1
+    assert 5.4 < max(told) <= 5.5
+    sound.pause()
+    at = sound.position
+    assert part.position == pytest.approx((at - 4.0) * RATE, abs=1)
+    sound.close()
+
+
+def test_a_pause_just_after_the_turn_is_before_it(qtbot: QtBot, part: Mixer) -> None:
+    sound = StemPlayback(part, None, repeats=True)
+    sound.seek(5.4)
+    sound.play()
+    qtbot.waitUntil(lambda: part.position < part.samples // 2)  # read again from the start
+    sound.pause()
+    assert 5.4 <= sound.position <= 5.5, "what was given to the output was not heard"
+    sound.close()
+
+
+def test_a_seek_beyond_a_part_goes_to_its_nearest_end(qtbot: QtBot, part: Mixer) -> None:
+    sound = StemPlayback(part, None, repeats=True)
+    sound.seek(0.0)
+    assert sound.position == 4.0
+    sound.seek(20.0)
+    assert sound.position == 5.5
+    sound.play()
+    assert sound.playing
+    qtbot.waitUntil(lambda: 4.1 < sound.position < 4.5)
+    sound.close()
+
+
+@pytest.mark.parametrize(("before", "after"), [(4.5, 4.5), (1.0, 4.0), (9.0, 4.0)])
+def test_a_part_is_entered_where_the_file_was_or_at_its_start(
+    qtbot: QtBot, playback: Playback, track: Track, part: Mixer, before: float, after: float
+) -> None:
+    playback.play(track)
+    qtbot.waitUntil(lambda: playback.position > 0.1)
+    playback.toggle()
+    playback.seek(before)
+    qtbot.waitUntil(lambda: playback.position == pytest.approx(before, abs=0.05))
+    with qtbot.assertNotEmitted(playback.duration_changed):
+        playback.enter_mix(part, whole=False)
+    assert playback.position == pytest.approx(after, abs=0.05)
+    parts = [playback.part]
+    playback.seek(5.5)
+    playback.leave_mix()
+    parts.append(playback.part)
+    assert parts == [(4.0, 5.5), None]
+    qtbot.waitUntil(lambda: playback.position == pytest.approx(5.5, abs=0.3))

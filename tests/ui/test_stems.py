@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -32,8 +33,10 @@ from msa_desktop.ui import stem_commands
 from msa_desktop.ui.actions import Act
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.mixer import ChannelStrip
+from msa_desktop.ui.part_dialog import PartDialog
 from msa_desktop.ui.stem_export import StemExportDialog
 from msa_desktop.ui.stem_strip import StemStrip
+from msa_desktop.ui.time_field import TimeField
 from tests.support_stems import FOUR, install, music, needs_demucs, small
 
 Open = Callable[[], MainWindow]
@@ -258,6 +261,87 @@ def test_a_track_that_does_not_play_is_offered(
     assert track is not None
     assert track.id == ids[0]
     qtbot.waitUntil(lambda: window.player.playing)
+
+
+def _choose_part(qtbot: QtBot, window: MainWindow, begin: str, end: str) -> None:
+    """Chooses a part of the selected track, as a person who writes times does."""
+    window.actions_table[Act.SEPARATE_PART].trigger()
+    qtbot.waitUntil(lambda: bool(window.findChildren(PartDialog)))
+    (dialog,) = window.findChildren(PartDialog)
+    for name, words in (("From", begin), ("To", end)):
+        field = next(f for f in dialog.findChildren(TimeField) if f.accessibleName() == name)
+        field.selectAll()
+        QTest.keyClicks(field, words)
+        field.interpretText()
+    _click(dialog, "Separate")
+    qtbot.waitUntil(lambda: not window.findChildren(PartDialog))
+
+
+@needs_demucs
+def test_a_part_of_what_plays_is_taken_apart_and_heard_again_and_again(
+    qtbot: QtBot, app: App, with_model: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _play(qtbot, window, ids[0])
+    _choose_part(qtbot, window, "0:03", "0:04.5")
+    qtbot.waitUntil(window.stems.desk.isVisible, timeout=LONG)
+    assert 3.0 <= window.player.position <= 4.5
+    mixer = window.stems._mixer
+    assert mixer is not None
+    assert (mixer.begin, mixer.samples) == (3 * 44100, 1.5 * 44100)
+    words = [label.text() for label in window.stems.desk.findChildren(QLabel)]
+    assert any(each.startswith("0:03 to 0:04.5, repeated") for each in words)
+    places: list[float] = []
+    window.player.position_changed.connect(places.append)
+    qtbot.waitUntil(lambda: any(b < a for a, b in itertools.pairwise(places)))
+    assert min(places) >= 3.0
+    assert max(places) <= 4.5
+
+    _click(window.stems.desk, "Close the mixer")
+    qtbot.waitUntil(lambda: window.player.playing and window.player.position > 4.6)
+    window.actions_table[Act.MIXER].trigger()
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    assert window.player.position < 4.5, "the part is still at hand"
+
+
+@needs_demucs
+def test_a_part_of_another_track_is_offered(
+    qtbot: QtBot, with_stems: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _choose_part(qtbot, window, "0:02", "0:03")
+    qtbot.waitUntil(lambda: "song, 0:02 to 0:03 is taken apart" in _words(window), timeout=LONG)
+    assert window.player.track is None
+    _click(_strips(window)[0], "Listen")
+    qtbot.waitUntil(window.stems.desk.isVisible)
+    qtbot.waitUntil(lambda: window.player.playing and 2.0 <= window.player.position <= 3.0)
+    # The whole track's stems, which were there before, take the part's place where it is asked for.
+    window.actions_table[Act.SEPARATE].trigger()
+    qtbot.waitUntil(lambda: window.stems._mixer is not None and window.stems._mixer.begin == 0)
+    qtbot.waitUntil(lambda: window.player.position > 3.2)
+
+
+@needs_demucs
+def test_a_part_that_is_gone_is_made_again(
+    qtbot: QtBot, app: App, with_model: None, window: MainWindow, ids: list[TrackId]
+) -> None:
+    _choose_part(qtbot, window, "0:02", "0:03")
+    qtbot.waitUntil(lambda: "is taken apart" in _words(window), timeout=LONG)
+    Cache(app.paths.stems).make_room(0)
+    _click(_strips(window)[0], "Listen")
+    qtbot.waitUntil(lambda: "not there any more" in _words(window))
+    _click(_strips(window)[0], "Separate again")
+    qtbot.waitUntil(lambda: "Taking apart: song, 0:02 to 0:03" in _words(window))
+    qtbot.waitUntil(window.stems.desk.isVisible, timeout=LONG)
+    assert window.stems._mixer is not None
+    assert window.stems._mixer.begin == 2 * 44100
+
+
+def test_a_track_of_unknown_length_has_no_part(
+    qtbot: QtBot, app: App, window: MainWindow, ids: list[TrackId]
+) -> None:
+    app.writer.run(lambda conn: conn.execute("UPDATE tracks SET duration = NULL"))
+    window.actions_table[Act.SEPARATE_PART].trigger()
+    qtbot.waitUntil(window.messages.isVisible)
+    assert not window.findChildren(PartDialog)
 
 
 @needs_demucs

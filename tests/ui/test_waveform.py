@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QImage, QPalette
@@ -10,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from msa_desktop.base.settings import Theme
 from msa_desktop.ui import theme
-from msa_desktop.ui.waveform import WaveformView, levels
+from msa_desktop.ui.waveform import WaveformView
 
 _LOUD = bytes([255]) * 500
 
@@ -40,28 +39,6 @@ def _columns(image: QImage, colour: QColor) -> list[int]:
         for x in range(image.width())
         if any(image.pixel(x, y) == wanted for y in range(image.height()))
     ]
-
-
-def test_levels_keep_the_loudest_of_what_a_bar_covers() -> None:
-    peaks = np.zeros(1000, np.uint8)
-    peaks[503] = 100
-    bars = levels(peaks.tobytes(), 10)
-    assert bars.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
-
-
-def test_levels_of_few_peaks_are_spread_over_more_bars() -> None:
-    bars = levels(bytes([0, 200]), 5)
-    np.testing.assert_allclose(bars, [0, 0.25, 0.5, 0.75, 1])
-
-
-def test_levels_are_loudness_not_amplitude() -> None:
-    bars = levels(bytes([255, 51]), 2)
-    np.testing.assert_allclose(bars, [1, 0.2**0.6], rtol=1e-5)
-
-
-@pytest.mark.parametrize("peaks", [b"", bytes(100)])
-def test_levels_of_silence_are_nothing(peaks: bytes) -> None:
-    assert not levels(peaks, 7).any()
 
 
 def test_a_click_asks_to_go_there(view: WaveformView) -> None:
@@ -147,6 +124,24 @@ def test_what_was_played_is_painted_in_the_accent(view: WaveformView, peaks: byt
     assert min(still) == pytest.approx(105, abs=3)
     assert min(played) < 10
     assert max(still) > 395
+
+
+def test_what_is_not_heard_is_pale(view: WaveformView) -> None:
+    view.set_peaks(_LOUD)
+    view.set_position(60.0)
+    view.set_part((50.0, 100.0))
+    image = view.grab().toImage()
+    palette = view.palette()
+    pale = _columns(image, palette.color(QPalette.ColorRole.Shadow))
+    played = _columns(image, palette.color(QPalette.ColorRole.Accent))
+    still = _columns(image, palette.color(QPalette.ColorRole.Mid))
+    assert (min(played), max(played)) == pytest.approx((105, 125), abs=3)
+    assert (min(still), max(still)) == pytest.approx((125, 205), abs=3)
+    assert min(pale) < 10
+    assert max(pale) > 395
+    assert not [x for x in pale if 108 < x < 202]
+    view.set_part(None)
+    assert not _columns(view.grab().toImage(), palette.color(QPalette.ColorRole.Shadow))
 
 
 def test_loud_is_tall_and_silence_a_line(view: WaveformView) -> None:

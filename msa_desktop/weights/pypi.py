@@ -60,6 +60,7 @@ def assemble(
         UserError: A member is missing or damaged, or they are larger than the file should be.
     """
     most = file.size or 0
+    target.unlink(missing_ok=True)  # it may be a link to a person's own file: not written into
     try:
         with target.open("wb") as joined:
             for member in file.members:

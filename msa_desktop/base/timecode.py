@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
-_SHAPE = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", re.ASCII)
+_WHOLE = re.compile(r"\d{1,7}", re.ASCII)
+_SECONDS = re.compile(r"\d{1,7}(?:\.\d*)?", re.ASCII)
 
 
 def read(words: str) -> float:
-    """Seconds from "83.5", "1:23.5" or "1:02:03".
+    """Seconds from "83.5", "1:23,5" or "1:02:03".
 
     Raises:
         ValueError: It is none of them.
     """
-    found = _SHAPE.fullmatch(words.strip())
-    if found is None:
-        raise ValueError(f"{words!r} is no time: write 83.5 or 1:23.5.")
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return 3600 * hours + 60 * minutes + seconds
+    *before, last = words.strip().replace(",", ".").split(":")
+    if len(before) <= 2 and _SECONDS.fullmatch(last) and all(map(_WHOLE.fullmatch, before)):
+        numbers = [float(part) for part in (*before, last)]
+        if all(number < 60 for number in numbers[1:]):
+            return functools.reduce(lambda larger, number: 60 * larger + number, numbers)
+    raise ValueError(f"{words!r} is no time: write 83.5 or 1:23.5.")
 
 
 def written(seconds: float) -> str:

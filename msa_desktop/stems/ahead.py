@@ -16,6 +16,7 @@ from msa_desktop.stems.wave import read_into
 
 _PIECE = 0.25  # seconds read at once
 _AHEAD = 2.0  # seconds: a disk that wakes up takes about as long
+_PATIENCE = 0.05  # seconds: a window stands still for no longer
 
 
 class Gone(UserError):  # noqa: N818 - a finding
@@ -96,12 +97,14 @@ class ReadAhead:
         return np.concatenate(taken, axis=1)
 
     def close(self) -> None:
-        """Ends the thread and closes the files: Windows lets nobody remove them before."""
+        """Ends the thread, which closes the files: Windows lets nobody remove them before.
+
+        A read that hangs, of a share that went away, is not waited for.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
-        self._opened.close()
+        self._thread.join(_PATIENCE)
 
     def _count(self) -> int:
         return sum(piece.shape[1] for piece in self._held)
@@ -121,6 +124,10 @@ class ReadAhead:
         return self._closed or not full
 
     def _run(self) -> None:
+        with self._opened:
+            self._read_on()
+
+    def _read_on(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(self._is_wanted)
@@ -141,12 +148,12 @@ class ReadAhead:
     def _read(self, begin: int) -> FloatArray | None:
         """The samples from there on, or None if they cannot be read."""
         count = min(self._piece, self._samples - begin)
-        piece: FloatArray = np.empty((len(self._files), count, self._channels), "<f4")
         try:
+            piece: FloatArray = np.empty((len(self._files), count, self._channels), "<f4")
             whole = all(
                 read_into(file, begin, sound)
                 for file, sound in zip(self._files, piece, strict=True)
             )
-        except OSError:
+        except (OSError, MemoryError):
             return None
         return piece if whole else None

@@ -54,29 +54,32 @@ class Mixer:
 
     Args:
         stems: The stems; all of them are heard at first.
+        repeats: Begin again at the end, without a gap and without a click.
 
     Raises:
         Gone: The stems are not there any more.
     """
 
-    def __init__(self, stems: StemSet) -> None:
+    def __init__(self, stems: StemSet, *, repeats: bool = False) -> None:
         record = stems.record
         self.rate = record.rate
         self.channels = record.channels
         self.samples = record.samples
         self.begin = record.begin
         """The sample of the track that the stems begin with."""
+        self.repeats = repeats
         self.position = 0
         """The sample that the next `read` begins with."""
         self._names = record.sources
         self._wanted = np.ones(len(self._names), np.float32)
         self._now = self._wanted.copy()  # what the gains are at `position`, on their way
+        self._fade_in()
         files = [stems.file(name) for name in self._names]
         self._ahead = ReadAhead(files, self.rate, self.channels, self.samples)
 
     @property
     def at_end(self) -> bool:
-        """Whether everything was read."""
+        """Whether everything was read; never for long where it repeats."""
         return self.position >= self.samples
 
     def set_gains(self, gains: Mapping[str, float]) -> None:
@@ -87,7 +90,7 @@ class Mixer:
     def seek(self, sample: int) -> None:
         """Goes on from there; in the middle of the sound it fades in, so as not to click."""
         self.position = min(max(0, sample), self.samples)
-        self._now[:] = 0 if self.position else self._wanted
+        self._fade_in()
         self._ahead.seek(self.position)
 
     def read(self, count: int, patience: float = 0.0) -> FloatArray:
@@ -98,8 +101,8 @@ class Mixer:
             patience: Seconds to wait for them, where they were not read yet.
 
         Returns:
-            Shape (n, channels), float32; `n` is less than `count` at the end, and where no more
-            was read so far.
+            Shape (n, channels), float32; `n` is less than `count` at the end, also where it
+            repeats, and where no more was read so far.
 
         Raises:
             Gone: The stems cannot be read any more.
@@ -107,18 +110,26 @@ class Mixer:
         sound = self._ahead.take(count, patience)
         count = sound.shape[1]
         total = np.zeros((count, self.channels), np.float32)
-        if not count:
-            return total
-        for i, stem in enumerate(sound):
-            ramp = self._ramp(i, count)
-            if ramp.any():
-                total += stem * ramp
+        if count:
+            for i, stem in enumerate(sound):
+                ramp = self._ramp(i, count)
+                if ramp.any():
+                    total += stem * ramp
+            if self.repeats:
+                left = self.samples - self.position - np.arange(count, dtype=np.float32)
+                total *= np.minimum(left / np.float32(RAMP * self.rate), 1)[:, None]
         self.position += count
+        if self.repeats and self.at_end:
+            self.seek(0)
         return np.clip(total, -1, 1, out=total)
 
     def close(self) -> None:
         """Closes the files: where they are open, Windows lets nobody remove them."""
         self._ahead.close()
+
+    def _fade_in(self) -> None:
+        """Begins in silence, where that is in the middle of the track's sound."""
+        self._now[:] = 0 if self.begin + self.position else self._wanted
 
     def _ramp(self, i: int, count: int) -> FloatArray:
         """A stem's gain over the next samples, shape (count, 1) or (1, 1)."""

@@ -223,7 +223,7 @@ SPECS: dict[Act, Spec] = {
     ),
     Act.SEPARATE_PART: Spec(
         "Separate stems &of a part…",
-        ("Ctrl+Alt+S",),
+        ("Ctrl+Shift+X",),
         "",
         "Choose a part of the selected track, and take only that apart",
         _TRACK,

@@ -33,7 +33,7 @@ class PartDialog(QDialog):
     Args:
         track: The track.
         duration: Its length in seconds; more than `LEAST`.
-        begin: Where the part that is offered begins.
+        part: What is offered: where it begins, and where it ends if that is not half a minute on.
         parent: Qt's parent.
     """
 
@@ -44,7 +44,7 @@ class PartDialog(QDialog):
         self,
         track: Track,
         duration: float,
-        begin: float = 0.0,
+        part: tuple[float, float | None] = (0.0, None),
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -62,8 +62,8 @@ class PartDialog(QDialog):
         self._lay_out(buttons)
         self._from.setRange(0.0, duration - LEAST)
         self._to.setRange(LEAST, duration)
-        begin = min(round(begin, 1), self._from.maximum())
-        self._show(begin, min(begin + _FIRST, self._to.maximum()))
+        begin = min(part[0], self._from.maximum())
+        self._show(begin, min(part[1] or begin + _FIRST, self._to.maximum()))
         self._view.chosen.connect(self._show)
         self._from.valueChanged.connect(self._move_begin)
         self._to.valueChanged.connect(self._move_end)
@@ -92,6 +92,11 @@ class PartDialog(QDialog):
         )
 
     def _agree(self) -> None:
+        for field in (self._from, self._to):  # what is typed: not every button takes the focus
+            field.blockSignals(True)
+            field.interpretText()
+            field.blockSignals(False)
+        self._move_begin(self._from.value())
         begin, end = self._from.value(), self._to.value()
         self.agreed.emit(begin, None if end >= self._to.maximum() else end)
         self.accept()

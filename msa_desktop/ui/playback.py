@@ -135,7 +135,7 @@ class Playback(QObject):
         """Plays `track` from its start. What keeps it from playing is told by `problem`."""
         self.load()
         same = self._track is not None and self._track.id == track.id
-        if self._mix is not None and same and not self._reason:
+        if self._mix is not None and same and not self._mix.repeats and not self._reason:
             self._mix.seek(0.0)
             self._mix.play()
             return
@@ -183,28 +183,29 @@ class Playback(QObject):
         elif self._player is not None:
             self._player.setPosition(round(seconds * 1000))
 
-    def enter_mix(self, mixer: Mixer, *, whole: bool = True) -> None:
+    def enter_mix(self, mixer: Mixer) -> None:
         """Has the track's stems heard in the place of its file, from the same position on.
 
         Args:
-            mixer: The track's; closed when the file is heard again.
-            whole: Of all of the track; those of a part are heard again and again.
+            mixer: Of the whole track, or of a part, which it repeats; closed when the file is heard
+                again.
         """
-        playing, position = self.playing, self.position
+        # A file that cannot be played was to be.
+        playing, position = self.playing or bool(self._problem), self.position
         self._drop_mix()
         self.load()
         if self._player is not None:
             playing |= self._player.mediaStatus().name == "LoadingMedia"  # it was about to
             self._player.pause()
         self._problem = ""
-        mix = self._mix = StemPlayback(mixer, self._device(), repeats=not whole, parent=self)
+        mix = self._mix = StemPlayback(mixer, self._device(), self)
         mix.changed.connect(self.changed)
         mix.position_changed.connect(self.position_changed)
         mix.ended.connect(self.ended)
         mix.failed.connect(self._fail_mix)
         self._apply_volume()
         mix.seek(position if mix.begin <= position < mix.end else mix.begin)
-        if whole:
+        if not mix.repeats:
             self.duration_changed.emit(mix.end)
         if playing:
             mix.play()
@@ -356,8 +357,8 @@ class Playback(QObject):
             self.ended.emit()
 
     def _fail(self, error: QMediaPlayer.Error, words: str) -> None:
-        if self._track is None or error.name == "NoError":
-            return
+        if self._track is None or self._mix is not None or error.name == "NoError":
+            return  # where the stems are heard, the file is not needed
         _log.warning("cannot play %s: %s: %s", display_path(self._track.path), error.name, words)
         self._problem = playback_words.cannot_play(self._track.path, error.name, words)
         self.changed.emit()

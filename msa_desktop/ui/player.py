@@ -140,9 +140,9 @@ class PlayerBar(QWidget):
         self._volume.setValue(percent)  # a new volume unmutes
         self._mute.setChecked(muted)
 
-    def enter_mix(self, mixer: Mixer, *, whole: bool = True) -> None:
+    def enter_mix(self, mixer: Mixer) -> None:
         """Has the track's stems heard in the place of its file (see `Playback`)."""
-        self._playback.enter_mix(mixer, whole=whole)
+        self._playback.enter_mix(mixer)
 
     def leave_mix(self) -> None:
         """Has the file heard again."""

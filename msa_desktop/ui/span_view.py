@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPalette, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from msa_desktop.ui.sound_bars import SoundBars
 
@@ -36,6 +36,7 @@ class SpanView(QWidget):
         self._least = least
         self._span = (0.0, duration)
         self._fixed: float | None = None  # the end that stays, while the other is dragged
+        self._pressed: float | None = None  # the x of a drag that has not got far enough to be one
         self.setMouseTracking(True)
         self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # time, not writing
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -97,19 +98,21 @@ class SpanView(QWidget):
         x = event.position().x()
         self._fixed = self._other_end(x)
         if self._fixed is None:
-            self._fixed = self._seconds(x)
+            self._pressed = x
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         x = event.position().x()
+        if self._pressed is not None and abs(x - self._pressed) >= QApplication.startDragDistance():
+            self._fixed, self._pressed = self._seconds(self._pressed), None
         if self._fixed is not None:
             self._drag(self._fixed, x)
-        else:
+        elif self._pressed is None:
             near = self._other_end(x) is not None
             self.setCursor(Qt.CursorShape.SizeHorCursor if near else Qt.CursorShape.CrossCursor)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
-            self._fixed = None
+            self._fixed = self._pressed = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._bars.set_room(self._room())

@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QStandardPaths, Signal
 from PySide6.QtWidgets import QWidget
 
-from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import StemsProgress, StemsStep
-from msa_desktop.base.jobs import CancelToken
-from msa_desktop.base.model import Reading, Track, TrackId
+from msa_desktop.base.model import Track, TrackId
 from msa_desktop.base.settings import Settings
 from msa_desktop.stems.ahead import Gone
 from msa_desktop.stems.export import Format
 from msa_desktop.stems.mixing import Mixer
 from msa_desktop.store.tracks import TrackReader
-from msa_desktop.ui import text
+from msa_desktop.ui import stem_work, text
 from msa_desktop.ui.actions import Act, Actions
 from msa_desktop.ui.bridge import Background, sentence
 from msa_desktop.ui.message_bar import Offer
 from msa_desktop.ui.mixer import MixerDesk
-from msa_desktop.ui.part_dialog import LEAST, PartDialog
+from msa_desktop.ui.part_dialog import PartDialog
 from msa_desktop.ui.player import PlayerBar
 from msa_desktop.ui.stem_export import StemExportDialog
 from msa_desktop.ui.stem_jobs import WHOLE, Job, Part, StemJobs, ask_many
@@ -32,11 +30,9 @@ from msa_desktop.ui.stem_strip import StemStrip
 from msa_desktop.ui.waveforms import Waveforms
 
 if TYPE_CHECKING:  # loaded with the first track that plays
-    from msa_desktop.services.stems import Separated, Stems
+    from msa_desktop.services.stems import Separated
 
 _MANY = 20  # tracks: more are hours of work, and seldom fit all at once
-
-OpenStems = Callable[[], "Stems"]
 
 
 class StemCommands(QObject):
@@ -66,7 +62,7 @@ class StemCommands(QObject):
 
     def __init__(
         self,
-        open_stems: OpenStems,
+        open_stems: stem_work.OpenStems,
         reader: TrackReader,
         settings: Callable[[], Settings],
         background: Background,
@@ -91,6 +87,7 @@ class StemCommands(QObject):
         self._track: TrackId | None = None  # the one that plays
         self._wanted: tuple[TrackId, Separated] | None = None  # shown as soon as it plays
         self._separated: Separated | None = None  # its stems, if there are any
+        self._parts: dict[TrackId, Separated] = {}  # the last part that was taken out of each
         self._mixer: Mixer | None = None
         self._folder = QStandardPaths.writableLocation(
             QStandardPaths.StandardLocation.MusicLocation
@@ -141,8 +138,8 @@ class StemCommands(QObject):
     def _job(self, track: Track, part: Part = WHOLE) -> Job:
         return Job(
             track.path,
-            f"Taking apart: {text.by(track)}{_which(track, part)}",
-            partial(_separate, self._open_stems, track.path, part),
+            f"Taking apart: {text.by(track)}{stem_work.which(track, part)}",
+            partial(stem_work.separate, self._open_stems, track.path, part),
             partial(self._is_apart, track),
             partial(self._is_not_apart, track, part),
             part,
@@ -162,15 +159,18 @@ class StemCommands(QObject):
     def _choose_part(self) -> None:
         track_id = self._target()
         if track_id is not None:
-            work = partial(_to_choose_from, self._reader, track_id)
+            work = partial(stem_work.to_choose_from, self._reader, track_id)
             self._background.run(work, self._ask_part, key="part", failed=self.failed.emit)
 
     def _ask_part(self, found: tuple[Track, float]) -> None:
         track, duration = found
         playing = self._player.track
         heard = playing is not None and playing.id == track.id
-        begin = self._player.position if heard else 0.0
-        dialog = PartDialog(track, duration, begin, self._window)
+        former = self._parts.get(track.id)
+        part: Part = (round(self._player.position, 1), None) if heard else (0.0, None)
+        if former is not None and (not heard or self._separated == former):
+            part = (former.begin, former.end)
+        dialog = PartDialog(track, duration, part, self._window)
         self._waveforms.ready.connect(dialog.show_peaks)
         self._waveforms.want(track.id)
         dialog.agreed.connect(partial(self._separate_part, track))
@@ -180,16 +180,28 @@ class StemCommands(QObject):
         self._separate([self._job(track, (begin, end))])
 
     def _is_apart(self, track: Track, separated: Separated) -> None:
-        playing = self._player.track
-        if playing is not None and playing.id == track.id:
+        if not separated.whole:
+            self._parts[track.id] = separated
+        here = self._track == track.id
+        if here and self._fits_in(separated):
             self._hear(separated)
         else:
+            if here and self._separated is None:
+                self._show(separated)
             offer = Offer("Listen", partial(self._listen, track, separated))
-            which = _which(track, (separated.begin, separated.end))
+            which = stem_work.which(track, (separated.begin, separated.end))
             self.separating.tell(f"{track.title}{which} is taken apart.", offer)
 
+    def _fits_in(self, separated: Separated) -> bool:
+        """Whether the mixer can open on it without a break in what the person listens to."""
+        if self._mixer is not None:
+            return self._separated is not None and self._separated.stems == separated.stems
+        end = separated.begin + separated.stems.record.seconds
+        inside = separated.begin <= self._player.position < end
+        return separated.whole or inside or not self._player.playing
+
     def _is_not_apart(self, track: Track, part: Part, error: Exception) -> None:
-        if isinstance(error, _NoModel):
+        if isinstance(error, stem_work.NoModel):
             self.separating.cancel()  # the others would fail alike
             offer = Offer("Models", self.models_asked.emit)
         else:
@@ -229,7 +241,7 @@ class StemCommands(QObject):
 
     def _look(self, track_id: TrackId) -> None:
         self._background.run(
-            partial(_find, self._open_stems, self._reader, track_id),
+            partial(stem_work.find, self._open_stems, self._reader, track_id),
             partial(self._found, track_id),
             key="stems",
             failed=partial(self._not_found, track_id),
@@ -242,8 +254,8 @@ class StemCommands(QObject):
     def _found(self, track_id: TrackId, separated: Separated | None) -> None:
         if track_id != self._track or self._separated is not None:
             return  # late: another track plays, or its stems were made meanwhile
-        self._show(separated)
-        if separated is not None and self._mixing.isChecked():
+        self._show(separated or self._parts.get(track_id))
+        if self._mixing.isChecked():
             self._open()
 
     def _show(self, separated: Separated | None) -> None:
@@ -257,6 +269,13 @@ class StemCommands(QObject):
         if not on:
             self._player.leave_mix()
             self._close_desk()
+            if (
+                self._track is not None
+                and self._separated is not None
+                and not self._separated.whole
+            ):
+                self._separated = None  # the whole track's go first, if there are any
+                self._look(self._track)
         else:
             self._open()
 
@@ -264,7 +283,7 @@ class StemCommands(QObject):
         """Opens the mixer; where the stems are looked for yet, `_found` does."""
         if self._separated is not None and self._mixer is None:
             self._background.run(
-                partial(Mixer, self._separated.stems),
+                partial(Mixer, self._separated.stems, repeats=not self._separated.whole),
                 partial(self._enter, self._separated),
                 failed=partial(self._cannot_enter, self._separated),
             )
@@ -286,7 +305,7 @@ class StemCommands(QObject):
         self.desk.show_stems(separated)
         self.desk.show()
         self._set_gains()
-        self._player.enter_mix(mixer, whole=separated.whole)
+        self._player.enter_mix(mixer)
 
     def _leave(self) -> None:
         self._mixing.setChecked(False)
@@ -297,13 +316,16 @@ class StemCommands(QObject):
 
     def _mix_ended(self, error: Exception | None) -> None:
         """The player went back to the file by itself."""
-        self._leave()
         track, separated = self._player.track, self._separated
+        self._leave()
         if error is None or track is None:
             return
         offer = None
         if isinstance(error, Gone) and separated is not None:
+            if self._parts.get(track.id) == separated:
+                del self._parts[track.id]
             self._show(None)
+            self._look(track.id)  # there may be others of it
             job = self._job(track, (separated.begin, separated.end))
             offer = Offer("Separate again", partial(self._separate, [job]))
         self.separating.tell(sentence(error), offer, problem=True)
@@ -330,7 +352,7 @@ class StemCommands(QObject):
             Job(
                 separated.path,
                 f"Writing stems: {separated.name}",
-                partial(_export, self._open_stems, separated, tuple(names), folder, form),
+                partial(stem_work.export, self._open_stems, separated, tuple(names), folder, form),
                 partial(self._is_exported, folder),
                 self._is_not_exported,
             )
@@ -342,60 +364,3 @@ class StemCommands(QObject):
 
     def _is_not_exported(self, error: Exception) -> None:
         self.exporting.tell(sentence(error), problem=True)
-
-
-class _NoModel(UserError):  # noqa: N818 - a finding
-    """There is nothing that takes music apart."""
-
-
-def _which(track: Track, part: Part) -> str:
-    """What comes after a track's name where only a part of it is meant."""
-    begin, end = part
-    if end is None:
-        end = track.info.duration if track.info else begin
-    return "" if part == WHOLE else f", {text.span(begin, end)}"
-
-
-def _to_choose_from(reader: TrackReader, track_id: TrackId) -> tuple[Track, float]:
-    """A track and its length in seconds.
-
-    Raises:
-        UserError: There is no part of it to choose.
-    """
-    track = reader.get(track_id)
-    if track is None:
-        raise UserError("This track is no longer in the library.")
-    if track.info is None:
-        raise UserError(f"{track.title} was not read yet, so its length is not known.")
-    if track.info.duration <= LEAST:
-        raise UserError(f"{track.title} is too short to take a part of it.")
-    return track, track.info.duration
-
-
-def _separate(open_stems: OpenStems, path: str, part: Part, cancel: CancelToken) -> Separated:
-    stems = open_stems()
-    try:
-        stems.model()
-    except UserError as error:
-        raise _NoModel(str(error)) from error
-    begin, end = part
-    return stems.separate(path, begin, end, cancel)
-
-
-def _find(open_stems: OpenStems, reader: TrackReader, track_id: TrackId) -> Separated | None:
-    """The stems that were made of a track before."""
-    track, sound_id = reader.get(track_id), reader.sound_id(track_id)
-    if track is None or track.info is None or sound_id is None:
-        return None
-    return open_stems().find(track.path, Reading(track.info, track.tags, sound_id))
-
-
-def _export(
-    open_stems: OpenStems,
-    separated: Separated,
-    names: Sequence[str],
-    folder: str,
-    form: Format,
-    cancel: CancelToken,
-) -> tuple[Path, ...]:
-    return open_stems().export(separated, Path(folder), names, form, cancel)

@@ -27,11 +27,7 @@ class StemPlayback(QObject):
     Args:
         mixer: The stems; closed by `close`.
         device: Where they are heard; None plays into silence, at the right speed.
-        repeats: Begin again at the end, without a gap.
         parent: Qt's parent.
-
-    Attributes:
-        repeats: As it was made.
     """
 
     changed = Signal()
@@ -44,17 +40,11 @@ class StemPlayback(QObject):
     """Why it cannot play, or go on playing."""
 
     def __init__(
-        self,
-        mixer: Mixer,
-        device: QAudioDevice | None,
-        *,
-        repeats: bool = False,
-        parent: QObject | None = None,
+        self, mixer: Mixer, device: QAudioDevice | None, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._mixer = mixer
         self._device = device
-        self.repeats = repeats
         self._volume = 1.0
         self._output: Output | None = None
         self._told = -1.0
@@ -65,6 +55,11 @@ class StemPlayback(QObject):
     def playing(self) -> bool:
         """Whether sound comes out now."""
         return self._output is not None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it begins again at the end."""
+        return self._mixer.repeats
 
     @property
     def begin(self) -> float:
@@ -171,8 +166,6 @@ class StemPlayback(QObject):
             sound = self._mixer.read(output.room())
             if len(sound):
                 output.write(sound)
-            if self.repeats and self._mixer.at_end:
-                self._mixer.seek(0)
         except UserError as error:
             self._silence()
             self.failed.emit(error)

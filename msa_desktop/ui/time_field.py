@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDoubleSpinBox, QWidget
 from msa_desktop.base import timecode
 from msa_desktop.ui import theme
 
-_ON_THE_WAY = re.compile(r"[\d:.]*", re.ASCII)
+_ON_THE_WAY = re.compile(r"[\d:.,]*", re.ASCII)
 
 
 class TimeField(QDoubleSpinBox):

@@ -11,9 +11,11 @@ from msa_desktop.base import timecode
     ("words", "seconds"),
     [
         ("0", 0.0),
+        ("235", 235.0),
         ("83.5", 83.5),
         (" 1:23.5 ", 83.5),
         ("1:23.", 83.0),
+        ("1:23,5", 83.5),
         ("1:02:03", 3723.0),
         ("90:00", 5400.0),
     ],
@@ -22,7 +24,24 @@ def test_it_is_read_as_people_write_it(words: str, seconds: float) -> None:
     assert timecode.read(words) == seconds
 
 
-@pytest.mark.parametrize("words", ["", "-1", "1:", "a", "1:2:3:4", "1e3", "nan", "1,5", "٣"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "-1",
+        "1:",
+        "a",
+        "1:2:3:4",
+        "1e3",
+        "nan",
+        "1,2,3",
+        "٣",
+        "1:99",
+        "1:60:00",
+        "1:235",
+        "9" * 400,
+    ],
+)
 def test_what_is_no_time_is_refused(words: str) -> None:
     with pytest.raises(ValueError, match="is no time"):
         timecode.read(words)

@@ -180,3 +180,29 @@ def test_nothing_is_open_once_it_is_closed(mixer: Mixer) -> None:
     mixer.close()
     with pytest.raises(ValueError, match="closed file"):
         mixer.read(10, PATIENCE)
+
+
+def test_a_part_begins_again_without_a_gap_or_a_click(tmp_path: Path) -> None:
+    tone = 0.8 * np.sin(2 * np.pi * 220.5 * np.arange(RATE // 2) / RATE + 1.0)
+    with WaveWriter(stem_file(tmp_path, "drums"), 2, RATE) as writer:
+        writer.write(np.stack([tone, tone]).astype(np.float32))
+    record = Record(
+        model="htdemucs", rate=RATE, channels=2, samples=RATE // 2, begin=RATE,
+        sources=("drums",), levels={},
+    )  # fmt: skip
+    part = Mixer(StemSet(tmp_path, record), repeats=True)
+    sound = np.zeros(0, np.float32)
+    while len(sound) < 2 * RATE:
+        sound = np.append(sound, part.read(882, PATIENCE)[:, 0])
+    part.close()
+    assert np.abs(np.diff(sound)).max() < 0.03  # the tone's own steps are up to 0.025
+    assert np.abs(sound).max() == pytest.approx(0.8, abs=0.001)
+    turn = RATE // 2
+    np.testing.assert_array_equal(sound[:turn], sound[turn : 2 * turn])
+
+
+def test_a_whole_track_is_heard_to_its_last_sample(stems: StemSet, mixer: Mixer) -> None:
+    mixer.seek(22_000)
+    rest(mixer)
+    assert mixer.at_end
+    assert mixer.read(10, 0.0).shape == (0, 2)

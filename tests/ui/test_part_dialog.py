@@ -11,10 +11,12 @@ from msa_desktop.ui.part_dialog import PartDialog
 from msa_desktop.ui.time_field import TimeField
 
 
-def _open(qtbot: QtBot, duration: float = 200.0, begin: float = 0.0) -> PartDialog:
+def _open(
+    qtbot: QtBot, duration: float = 200.0, begin: float = 0.0, end: float | None = None
+) -> PartDialog:
     info = AudioInfo(duration, "flac", 44100, 2)
     track = Track(TrackId(7), "/a", 1, TrackState.ANALYSED, Tags("Title"), info, 1, 1, 0.0)
-    dialog = PartDialog(track, duration, begin)
+    dialog = PartDialog(track, duration, (begin, end))
     qtbot.addWidget(dialog)
     with qtbot.waitActive(dialog):
         dialog.show()
@@ -45,7 +47,7 @@ def _agree(dialog: PartDialog) -> tuple[float, float | None]:
     ("duration", "begin", "part"),
     [
         (200.0, 0.0, (0.0, 30.0)),
-        (200.0, 61.234, (61.2, 91.2)),
+        (200.0, 61.234, (61.23, 91.23)),
         (200.0, 180.0, (180.0, None)),
         (200.0, 250.0, (199.0, None)),
         (20.0, 0.0, (0.0, None)),
@@ -57,6 +59,22 @@ def test_half_a_minute_from_where_the_music_is_is_offered(
     got = _agree(_open(qtbot, duration, begin))
     assert got[0] == pytest.approx(part[0])
     assert got[1] == (part[1] if part[1] is None else pytest.approx(part[1]))
+
+
+def test_a_former_part_is_offered_again(qtbot: QtBot) -> None:
+    assert _agree(_open(qtbot, 200.0, 40.0, 42.5)) == (40.0, 42.5)
+
+
+def test_a_time_counts_where_the_button_takes_no_focus(qtbot: QtBot) -> None:
+    dialog = _open(qtbot)
+    told: list[tuple[float, float | None]] = []
+    dialog.agreed.connect(lambda begin, end: told.append((begin, end)))
+    field = _field(dialog, "To")
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, "1:30")
+    next(b for b in dialog.findChildren(QPushButton) if b.text() == "Separate").click()
+    assert told == [(0.0, 90.0)]
 
 
 def test_times_can_be_written(qtbot: QtBot) -> None:

@@ -140,8 +140,8 @@ def test_previous_goes_to_the_start_of_the_part_that_is_heard(
     qtbot: QtBot, bar: PlayerBar, track: Track, tmp_path: Path
 ) -> None:
     bar.play(track)
-    mixer = Mixer(stem_set(tmp_path / "part", ("drums", 0.1), seconds=10.0, begin=40.0))
-    bar.enter_mix(mixer, whole=False)
+    part = stem_set(tmp_path / "part", ("drums", 0.1), seconds=10.0, begin=40.0)
+    bar.enter_mix(Mixer(part, repeats=True))
     _waveform(bar).seek_requested.emit(45.0)
     with qtbot.assertNotEmitted(bar.wants_previous):
         _click(qtbot, bar, "Previous track")

@@ -61,17 +61,18 @@ def test_an_end_can_be_moved_alone(view: SpanView) -> None:
 
 def test_a_click_changes_nothing(view: SpanView) -> None:
     assert _drag(view, 300) == []
+    assert _drag(view, 300, 302) == [], "nor one that slips"
     assert view.span == pytest.approx((50.0, 100.0))
 
 
 def test_a_part_is_never_too_short_nor_beyond_the_track(view: SpanView) -> None:
-    _drag(view, 246, 250)
+    _drag(view, 246, 266, 250)
     assert view.span == pytest.approx((120.0, 125.0))
-    _drag(view, 306, 302)
+    _drag(view, 306, 286, 302)
     assert view.span == pytest.approx((145.0, 150.0))
-    _drag(view, 404, 409)
+    _drag(view, 404, 415, 409)
     assert view.span == pytest.approx((195.0, 200.0))
-    _drag(view, 8, 2)
+    _drag(view, 8, -10, 2)
     assert view.span == pytest.approx((0.0, 5.0))
     _drag(view, 200, -500)
     assert view.span == pytest.approx((0.0, 97.0))

@@ -305,6 +305,8 @@ class App:
             self.encoders, former = self._find_encoders(), self.encoders
             if "reading" in self.__dict__:
                 self.reading.encoders_changed()
+            if "taggers" in self.__dict__:
+                self.taggers.models_changed()
             if self.encoders != former:
                 self._indexes = self._open_indexes(self._indexes)
                 self.search.use(self._indexes)

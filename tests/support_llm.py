@@ -17,7 +17,7 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore, TrackId
 from msa_desktop.base.paths import resources
 from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
-from msa_desktop.llm import words
+from msa_desktop.llm import _engine, words
 from msa_desktop.llm._base import NO_TOKENS, Evidence, Tokens
 from msa_desktop.llm._engine import (
     Broken,
@@ -125,6 +125,18 @@ def scripted(connection: Connection[Any, Any], options: Options) -> None:
             return
         if isinstance(question, Question):
             connection.send(_act(connection, question))
+
+
+def cramped(connection: Connection[Any, Any], options: Options) -> None:
+    """A real model's process that gets a gigabyte more than it has before it loads the model."""
+    import resource
+
+    import llama_cpp  # noqa: F401 - heavy; what it takes itself is not to be counted
+    import psutil
+
+    most = psutil.Process().memory_info().vms + (1 << 30)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    _engine.main(connection, options)
 
 
 def _act(connection: Connection[Any, Any], question: Question) -> object:

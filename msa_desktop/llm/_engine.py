@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +32,12 @@ _BATCH = 256  # tokens read at once; a question is given up between two batches
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
 _LIKELY = 64  # the grammar is asked about the likeliest tokens first: all of them are 262,144
 _DATA = "\u241fdata\u241f"  # where the data goes in a chat template; no template holds it
+_TODAY = date(
+    2024, 7, 26
+)  # what a template that asks is told: Llama 3.2's own date without a clock
+_NO_MEMORY = re.compile(
+    r"insufficient memory|out of memory|(cannot|failed to|unable to) allocate|std::bad_alloc", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ def main(connection: Connection[Any, Any], options: Options) -> None:
     except UserError as error:
         connection.send(Broken(str(error)))
     except MemoryError:
-        connection.send(Broken("There is not enough memory for the language model."))
+        connection.send(Broken(_too_large(options.path)))
     except Exception as error:
         connection.send(Broken(f"{type(error).__name__}: {error}", traceback.format_exc()))
 
@@ -172,7 +180,6 @@ class _Model:
         try:
             # Heavy, and only ever wanted in this process.
             import llama_cpp  # noqa: PLC0415
-            from llama_cpp import llama_chat_format  # noqa: PLC0415
         except (ImportError, OSError, RuntimeError) as error:
             raise UserError(
                 "Language models need llama.cpp, which is not installed or does not load "
@@ -197,6 +204,8 @@ class _Model:
             except MemoryError:
                 raise
             except Exception as error:  # whatever happens here, the file made it happen
+                if memory := next(filter(_NO_MEMORY.search, complaints), ""):
+                    raise UserError(_too_large(options.path, memory)) from error
                 why = complaints[0] if complaints else str(error)
                 raise UserError(
                     f"{display_path(options.path)} cannot be used as a language model ({why}). "
@@ -206,28 +215,16 @@ class _Model:
         meta = self._llm.metadata
         self.name = str(meta.get("general.name") or meta.get("general.architecture") or "")
         template = meta.get("tokenizer.chat_template")
-        framed = self._framed(template, llama_chat_format) if template else None
-        self.has_template = framed is not None
-        before, after = framed or (options.instruction, options.cue)
+        tokens = (self._llm.token_bos(), self._llm.token_eos())
+        bos, eos = (
+            self._llm._model.token_get_text(token) if token >= 0 else "" for token in tokens
+        )
+        chat = framed(template, options.instruction, bos, eos) if template else None
+        self.has_template = chat is not None
+        before, after = chat or (options.instruction, options.cue)
         self._prefix = self._tokens(before.encode(), bos=self._lacks_bos(before))
         self._suffix = self._tokens(after.encode())
         self._kept = False
-
-    def _framed(self, template: str, formats: Any) -> tuple[str, str] | None:
-        """What comes before and after the data, by the model's own template; None if it fails."""
-        llm = self._llm
-        texts = [
-            llm._model.token_get_text(token) if token >= 0 else ""
-            for token in (llm.token_bos(), llm.token_eos())
-        ]
-        said = {"role": "user", "content": self._options.instruction + _DATA}
-        try:
-            make = formats.Jinja2ChatFormatter(template, bos_token=texts[0], eos_token=texts[1])
-            before, found, after = make(messages=[said]).prompt.partition(_DATA)
-        except Exception:  # a template is a program, and not ours
-            _log.exception("the chat template of %s failed", display_path(self._options.path))
-            return None
-        return (before, after) if found else None
 
     def _lacks_bos(self, text: str) -> bool:
         token = self._llm.token_bos()
@@ -325,6 +322,39 @@ class _Model:
         self._listener = listen  # called for as long as the process lives
         self._api.llama_log_set(listen, ctypes.c_void_p(0))
         yield heard
+
+
+def framed(template: str, instruction: str, bos: str, eos: str) -> tuple[str, str] | None:
+    """What comes before and after the data in a chat.
+
+    Args:
+        template: The model's own, in Jinja2.
+        instruction: What comes before the data, said by the user.
+        bos: What the model calls the beginning of a text.
+        eos: And its end.
+
+    Returns:
+        None where the template fails, or leaves out what is said.
+    """
+    from llama_cpp import llama_chat_format  # noqa: PLC0415 - heavy
+
+    said = {"role": "user", "content": instruction + _DATA}
+    try:
+        make: Any = llama_chat_format.Jinja2ChatFormatter(template, bos_token=bos, eos_token=eos)
+        make.strftime_now = _TODAY.strftime  # the true day would be another question every day
+        before, found, after = make(messages=[said]).prompt.partition(_DATA)
+    except Exception:  # a template is a program, and not ours
+        _log.exception("the language model's chat template failed")
+        return None
+    return (before, after) if found else None
+
+
+def _too_large(path: str, why: str = "") -> str:
+    said = f" ({why})" if why else ""
+    return (
+        f"There is not enough memory for the language model {display_path(path)}{said}. Close "
+        'other programs, lower the setting "llm_context", or take a smaller model.'
+    )
 
 
 def _check(path: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -45,7 +46,7 @@ class ModelProcess:
 
     The process is started by the first question, and ended when there was none for a while. One
     that crashes, hangs or takes too much memory is killed, and its question is a `ModelError`; the
-    next one starts it again, after a growing pause where that happens over and over.
+    next one starts it again, after a growing pause where that happens over and over (`Rest`).
 
     Args:
         options: What to run.
@@ -70,7 +71,7 @@ class ModelProcess:
         self._memory_limit = memory_limit
         self._main = main
         self._context = multiprocessing.get_context("spawn")
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Order] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
@@ -84,6 +85,7 @@ class ModelProcess:
             ModelError: There is none; the message says why.
             Cancelled: The token was set, or the program is closing.
         """
+        self._rest.wait(cancel, self._closing)
         job = _Job(question, cancel or CancelToken())
         with self._lock:
             if self._closing.is_set():
@@ -101,11 +103,15 @@ class ModelProcess:
         child = self._child
         return child.process.pid if child else None
 
+    def unload(self) -> None:
+        """Ends the process once the questions at hand are answered; the next one starts another."""
+        self._jobs.put(_Order.UNLOAD)
+
     def close(self) -> None:
         """Ends the process at once; a question at hand is cancelled."""
         with self._lock:
             self._closing.set()
-            self._jobs.put(None)
+            self._jobs.put(_Order.CLOSE)
         if self._thread is not None:
             self._thread.join(10)
 
@@ -117,23 +123,25 @@ class ModelProcess:
             try:
                 job = self._jobs.get(timeout=self._idle_limit if self._child else None)
             except queue.Empty:
+                job = _Order.UNLOAD
+            if job is _Order.CLOSE:
+                break
+            if job is _Order.UNLOAD:
                 self._dismiss()
                 continue
-            if job is None:
-                break
             try:
                 job.answer.set_result(self._answer(job))
             except BaseException as error:
                 job.answer.set_exception(error)
         self._dismiss()
         with suppress(queue.Empty):
-            while job := self._jobs.get_nowait():
-                job.answer.set_exception(Cancelled())
+            while True:
+                if isinstance(job := self._jobs.get_nowait(), _Job):
+                    job.answer.set_exception(Cancelled())
 
     def _answer(self, job: _Job) -> Reply | TooLong:
         if job.cancel.cancelled or self._closing.is_set():
             raise Cancelled
-        self._rest.check()
         child = self._child or self._start(job)
         with suppress(OSError):  # it has died; that is heard as the connection's end
             child.connection.send(job.question)
@@ -180,7 +188,8 @@ class ModelProcess:
             except (EOFError, OSError):
                 child.process.join(1)
                 how = processes.how_it_ended(child.process.exitcode)
-                raise self._failed(f"The language model's process {how}.", load=load) from None
+                # Whatever killed it, a full memory for one, may be over at the next try.
+                raise self._failed(f"The language model's process {how}.") from None
             if self._closing.is_set():
                 raise Cancelled
             if job.cancel.cancelled and not stopping:
@@ -191,7 +200,7 @@ class ModelProcess:
                 with suppress(OSError):
                     child.connection.send(Stop())
             if self._memory_limit and child.memory() > self._memory_limit:
-                megabytes = self._memory_limit >> 20
+                megabytes = self._memory_limit // 10**6
                 raise self._failed(
                     f"The language model took more than the {megabytes} MB of memory it is "
                     'allowed (the setting "llm_memory_megabytes").',
@@ -213,7 +222,9 @@ class ModelProcess:
         """
         _log.warning("language model: %s", reason)
         self._dismiss()
-        return self._rest.failed(reason, surely=load)
+        error = ModelError(reason, lasting=load)
+        self._rest.failed(error)
+        return error
 
     def _dismiss(self) -> None:
         if self._child is not None:
@@ -221,6 +232,13 @@ class ModelProcess:
             self._child.connection.close()
             self._child.process.join(1)
             self._child = None
+
+
+class _Order(Enum):
+    """What is asked of the supervisor besides answers."""
+
+    UNLOAD = auto()
+    CLOSE = auto()
 
 
 @dataclass(slots=True)

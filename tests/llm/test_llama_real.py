@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from msa_desktop.base.errors import Cancelled
 from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
-from msa_desktop.llm import candidates, llama, prompt
+from msa_desktop.llm import _engine, candidates, llama, prompt
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm._engine import Question, Reply
 from msa_desktop.llm._rest import ModelError
@@ -27,6 +28,7 @@ from tests.support_llm import (
     METAL,
     RULES,
     WORDS,
+    cramped,
     evidence,
     near,
 )
@@ -160,12 +162,37 @@ def test_cancelled_at_work_the_model_stays(process: ModelProcess) -> None:
 
 def test_more_memory_than_allowed(gguf: str) -> None:
     said: list[str] = []
-    process = ModelProcess(llama.options(gguf), memory_limit=100 << 20)
+    process = ModelProcess(llama.options(gguf), memory_limit=100 * 10**6)
     try:
         assert tagger(process, said).suggest(METAL) == RULES.suggest(METAL)
     finally:
         process.close()
     assert "100 MB" in said[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process may map")
+def test_too_little_memory_to_load(gguf: str) -> None:
+    process = ModelProcess(llama.options(gguf, context=65_536), main=cramped)
+    try:
+        with pytest.raises(ModelError, match=r"not enough memory .*alloc.*llm_context") as error:
+            process.ask(question(METAL))
+    finally:
+        process.close()
+    assert "damaged" not in str(error.value)
+
+
+def test_a_chat_template_is_told_the_same_date_every_day() -> None:
+    template = (
+        "{{ bos_token }}{% if strftime_now is defined %}Today: {{ strftime_now('%d %b %Y') }}\n"
+        "{% endif %}{{ messages[0].content }}{{ eos_token }}"
+    )
+    framed = _engine.framed(template, "Tag this: ", "<s>", "</s>")
+    assert framed == ("<s>Today: 26 Jul 2024\nTag this: ", "</s>")
+
+
+@pytest.mark.parametrize("template", ["{{ nothing.at.all }}", "{% for", "Hello."])
+def test_a_chat_template_that_fails_is_not_used(template: str) -> None:
+    assert _engine.framed(template, "Tag this: ", "<s>", "</s>") is None
 
 
 def test_a_context_that_holds_no_question(gguf: str) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +21,7 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.llm import _rest, candidates, server
 from msa_desktop.llm._rest import ModelError
 from msa_desktop.llm.llama import LlamaTagger, Told
-from msa_desktop.llm.server import ServerModel
+from msa_desktop.llm.server import LookUp, Number, ServerModel
 from tests.support_llm import GROUNDING, METAL, RULES, WORDS
 
 GOOD = {"genre": ["Punk", "Metal"], "mood": [], "summary": "Punk and metal music with guitar."}
@@ -51,6 +54,10 @@ class Handler(BaseHTTPRequestHandler):
         told = {"choices": [{"message": {"content": content}}], **more}
         self.send(200, json.dumps(told).encode())
 
+    def handle(self) -> None:
+        with suppress(OSError):  # who asked has gone, which is what some tests want
+            super().handle()
+
     def log_message(self, *_: object) -> None:
         return
 
@@ -64,16 +71,64 @@ def handler() -> Iterator[type[Handler]]:
     yield Mine
 
 
+class Service(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        return  # a handshake that failed, for one
+
+
 @pytest.fixture
 def url(handler: type[Handler]) -> Iterator[str]:
-    service = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    service.daemon_threads = True
+    service = Service(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=service.serve_forever, args=(0.05,))
     thread.start()
     yield f"http://127.0.0.1:{service.server_port}/v1"
     service.shutdown()
     thread.join()
     service.server_close()
+
+
+CERTIFICATE = Path(__file__).parents[1] / "data/tls/music.example.pem"
+
+
+@pytest.fixture
+def secure_port(handler: type[Handler]) -> Iterator[int]:
+    """A server that is music.example by its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    service = Service(("127.0.0.1", 0), handler)
+    service.socket = context.wrap_socket(service.socket, server_side=True)
+    thread = threading.Thread(target=service.serve_forever, args=(0.05,))
+    thread.start()
+    yield service.server_port
+    service.shutdown()
+    thread.join()
+    service.server_close()
+
+
+def port_of(url: str) -> int:
+    return int(url.split(":")[2].partition("/")[0])
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def names(*numbers: str) -> LookUp:
+    """A resolver that knows one name."""
+
+    def look_up(_: str, port: int) -> Sequence[Number]:
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", (number, port, 0, 0))
+            if ":" in number
+            else (socket.AF_INET, socket.SOCK_STREAM, 6, "", (number, port))
+            for number in numbers
+        ]
+
+    return look_up
 
 
 def ask(model: ServerModel, cancel: CancelToken | None = None) -> Told:
@@ -203,16 +258,54 @@ def test_a_server_that_misbehaves(
 
 def test_one_that_is_not_there_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_rest, "_FIRST", 60.0)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    model = ServerModel(f"http://127.0.0.1:{port}")
+    model = ServerModel(f"http://127.0.0.1:{free_port()}")
     for _ in range(2):
         with pytest.raises(ModelError, match="Is it running"):
             ask(model)
     monkeypatch.setattr(model, "_post", None)  # it is not asked again
     with pytest.raises(ModelError, match="Is it running"):
         ask(model)
+
+
+def test_one_that_starts_again_is_waited_for(
+    handler: type[Handler], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_rest, "_FIRST", 0.3)
+    handler.reply = lambda self, _: self.send(503, b"loading")
+    model = ServerModel(url)
+    for _ in range(2):
+        with pytest.raises(ModelError, match="loading"):
+            ask(model)
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD))
+    assert ask(model).tags[Field.GENRE] == ("Punk", "Metal")
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404])
+def test_an_answer_that_will_be_the_same_is_not_waited_for(
+    handler: type[Handler], url: str, status: int
+) -> None:
+    handler.reply = lambda self, _: self.send(status, b"no")
+    model = ServerModel(url)
+    began = time.monotonic()
+    for _ in range(5):
+        with pytest.raises(ModelError):
+            ask(model)
+    assert time.monotonic() - began < 4
+
+
+def test_answers_that_are_none_do_not_keep_it_from_being_asked(
+    handler: type[Handler], url: str
+) -> None:
+    handler.reply = lambda self, _: self.say("Sorry.")
+    model = ServerModel(url)
+    for _ in range(5):
+        with pytest.raises(ModelError, match="is no answer"):
+            ask(model)
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD))
+    began = time.monotonic()
+    assert ask(model).tags[Field.GENRE] == ("Punk", "Metal")
+    assert time.monotonic() - began < 4
+    assert len(handler.asked) == 6
 
 
 def test_cancelling_and_closing_do_not_wait(handler: type[Handler], url: str) -> None:
@@ -230,6 +323,28 @@ def test_cancelling_and_closing_do_not_wait(handler: type[Handler], url: str) ->
     assert time.monotonic() - began < 5
 
 
+def test_a_name_that_is_never_found_does_not_keep_from_cancelling(
+    handler: type[Handler], url: str
+) -> None:
+    found = threading.Event()
+
+    def look_up(_: str, port: int) -> Sequence[Number]:
+        found.wait(20)
+        return names("127.0.0.1")("", port)
+
+    cancel = CancelToken()
+    threading.Timer(0.2, cancel.cancel).start()
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        ask(ServerModel(f"http://music.example:{port_of(url)}/v1", look_up=look_up), cancel)
+    assert time.monotonic() - began < 5
+    found.set()
+    for thread in threading.enumerate():
+        if thread.name == "llm server":
+            thread.join(5)
+    assert handler.asked == []  # nor is it asked once nobody wants to know
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -239,51 +354,93 @@ def test_cancelling_and_closing_do_not_wait(handler: type[Handler], url: str) ->
         "http://",
         "http://127.0.0.1:99999",
         "http://me:pw@127.0.0.1/",
+        "http://:pw@127.0.0.1/",
+        "http://127.0.0.1:0/v1",
+        "http://[::1:8080/v1",
+        "http://[foo]/v1",
+        "http://foo..bar/v1",
+        f"http://{'a' * 64}/v1",
+        "http://my server:8080/v1",
+        "http://127.0.0.1:8080/v 1",
+        "http://\x7f/v1",
     ],
 )
-def test_an_address_that_is_none(address: str) -> None:
+@pytest.mark.parametrize("remote", [False, True])
+def test_an_address_that_is_none(address: str, remote: bool) -> None:
     with pytest.raises(ModelError, match="write it like"):
-        server.resolved(address, remote=False)
+        ask(ServerModel(address, remote=remote))
 
 
-def names(monkeypatch: pytest.MonkeyPatch, *numbers: str) -> None:
-    def look_up(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (n, port)) for n in numbers]
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("no name")])
+def test_a_name_that_is_not_found(error: Exception) -> None:
+    def look_up(_: str, __: int) -> Sequence[Number]:
+        raise error
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with pytest.raises(ModelError, match="cannot be found"):
+        ask(ServerModel("http://music.example/v1", look_up=look_up))
 
 
 @pytest.mark.parametrize("numbers", [("192.0.2.7",), ("127.0.0.1", "192.0.2.7"), ("::",)])
-def test_another_machine_needs_leave(
-    monkeypatch: pytest.MonkeyPatch, numbers: tuple[str, ...]
-) -> None:
-    names(monkeypatch, *numbers)
+def test_another_machine_needs_leave(numbers: tuple[str, ...]) -> None:
     with pytest.raises(ModelError, match=r"another machine.*llm_server_remote"):
-        ask(ServerModel("http://music.example:8080/v1"))
-    allowed = server.resolved("http://music.example:8080/v1", remote=True)
-    assert (allowed.host, allowed.numeric) == ("music.example", None)
+        ask(ServerModel("http://music.example:8080/v1", look_up=names(*numbers)))
+    address = server.parse("http://music.example:8080/v1")
+    found = server.numbers(address, names(*numbers), remote=True)
+    assert [number[4][0] for number in found] == list(numbers)
+
+
+def test_all_numbers_of_a_name_are_tried(handler: type[Handler], url: str) -> None:
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD))
+    look_up = names("::1", "127.0.0.1")  # what localhost means on many machines
+    assert ask(ServerModel(f"http://localhost:{port_of(url)}/v1", look_up=look_up)).summary
+    assert handler.hosts == [f"localhost:{port_of(url)}/v1/chat/completions"]
+    with pytest.raises(ModelError, match="Is it running"):
+        ask(ServerModel(f"http://localhost:{free_port()}/v1", look_up=look_up))
+
+
+class Rebinding:
+    """A name that means another machine as soon as it was looked at."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, host: str, port: int) -> Sequence[Number]:
+        self.asked += 1
+        return names("127.0.0.1" if self.asked == 1 else "192.0.2.7")(host, port)
 
 
 def test_the_address_that_was_looked_at_is_the_one_connected_to(
-    handler: type[Handler], url: str, monkeypatch: pytest.MonkeyPatch
+    handler: type[Handler], url: str
 ) -> None:
     handler.reply = lambda self, _: self.say(json.dumps(GOOD))
-    port = url.split(":")[2].partition("/")[0]
-    found = iter([["127.0.0.1"]])
-    plain = socket.getaddrinfo
+    look_up = Rebinding()
+    ask(ServerModel(f"http://music.example:{port_of(url)}/v1", look_up=look_up))
+    assert handler.hosts == [f"music.example:{port_of(url)}/v1/chat/completions"]
+    assert look_up.asked == 1
 
-    def look_up(host: str, *rest: Any, **kind: Any) -> Any:
-        return plain(next(found)[0] if host == "music.example" else host, *rest, **kind)
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    ask(ServerModel(f"http://music.example:{port}/v1"))
-    assert handler.hosts == [f"music.example:{port}/v1/chat/completions"]
+def test_so_it_is_over_tls_and_the_certificate_is_that_of_the_name(
+    handler: type[Handler], secure_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler.reply = lambda self, _: self.say(json.dumps(GOOD))
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    look_up = Rebinding()
+    ask(ServerModel(f"https://music.example:{secure_port}/v1", look_up=look_up))
+    assert handler.hosts == [f"music.example:{secure_port}/v1/chat/completions"]
+    assert look_up.asked == 1
+    with pytest.raises(ModelError, match="CERTIFICATE_VERIFY_FAILED"):
+        ask(ServerModel(f"https://other.example:{secure_port}/v1", look_up=names("127.0.0.1")))
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(ModelError, match="CERTIFICATE_VERIFY_FAILED"):
+        ask(ServerModel(f"https://music.example:{secure_port}/v1", look_up=names("127.0.0.1")))
+    assert len(handler.asked) == 1
 
 
 @pytest.mark.parametrize(
     "address", ["http://localhost:1/v1/", "http://[::1]:1/v1", "https://127.0.0.1/v1"]
 )
 def test_this_machine_in_all_its_names(address: str) -> None:
-    found = server.resolved(address, remote=False)
+    found = server.parse(address)
     assert found.path == "/v1"
-    assert found.numeric in ("127.0.0.1", "::1")
+    for number in server.numbers(found, server.look_up, remote=False):
+        assert number[4][0] in ("127.0.0.1", "::1")

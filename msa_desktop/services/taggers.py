@@ -76,6 +76,7 @@ class Taggers:
                 wanted=partial(policy.is_wanted, by=by),
             )
             self._made_for = wanted
+        self._made.begin()
         return self._made
 
     def close(self) -> None:

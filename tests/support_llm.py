@@ -18,7 +18,7 @@ from msa_desktop.base.model import LabelScore, TrackId
 from msa_desktop.base.paths import resources
 from msa_desktop.base.proposals import Suggestion, TaggedNeighbour
 from msa_desktop.llm import _engine, words
-from msa_desktop.llm._base import NO_TOKENS, Evidence, Tokens
+from msa_desktop.llm._base import NO_TOKENS, Evidence, Room, Tokens
 from msa_desktop.llm._engine import (
     Broken,
     Options,
@@ -91,6 +91,7 @@ class Stepwise:
     """A tagger that finds Zeuhl in everything, and ends an answer only when it is let."""
 
     id = "stepwise-1"
+    fallbacks = 0
 
     def __init__(self) -> None:
         self.tokens = NO_TOKENS
@@ -98,7 +99,7 @@ class Stepwise:
         self.let = threading.Semaphore(0)
 
     def suggest(
-        self, _: Evidence, cancel: CancelToken | None = None
+        self, _: Evidence, cancel: CancelToken | None = None, _room: Room | None = None
     ) -> dict[Field, tuple[Suggestion, ...]]:
         """See `llm._base.Tagger`."""
         self.begun.release()

@@ -72,6 +72,7 @@ class Suggestion:
         labels: Labels that say so, the strongest first.
         neighbours: Tagged tracks that say so, the nearest first.
         reason: What else says so, in words; empty where labels and neighbours say it all.
+        by: The id of the tagger whose language model chose or worded it; empty: the rules did.
     """
 
     value: str
@@ -79,6 +80,7 @@ class Suggestion:
     labels: tuple[HeardLabel, ...] = ()
     neighbours: tuple[TaggedNeighbour, ...] = ()
     reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ class Proposal:
         current: What the file said when this was proposed.
         values: What it shall say; what the person made of it, where they edited it.
         suggestions: The values that are new, the surest first.
-        tagger: Who proposes: the id and version of rules or of a model.
+        tagger: Who made the new values: the id and version of the rules, or the id of a tagger
+            with a language model (its model, the prompt's version and the seed).
     """
 
     track_id: TrackId

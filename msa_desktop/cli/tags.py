@@ -99,6 +99,8 @@ def propose_command(paths: tuple[str, ...], every: bool, least: float | None) ->
     minute, tokens = 60 * report.rate, report.tokens_rate
     if tokens:
         lines.append(f"{minute:.1f} tracks a minute; the model wrote {tokens:.0f} tokens a second.")
+    if report.fallbacks:
+        lines.append(f"The rules answered for {report.fallbacks} of them in the model's place.")
     if report.unheard:
         lines.append(f"{report.unheard} tracks were not listened to yet: msa-desktop scan")
     elif not report.tracks:
@@ -119,6 +121,7 @@ def propose_command(paths: tuple[str, ...], every: bool, least: float | None) ->
         "cancelled": report.cancelled,
         "tracks_a_minute": round(minute, 1),
         "tokens_a_second": round(tokens, 1),
+        "fallbacks": report.fallbacks,
         "proposals": proposals,
     }
     show(document, lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,17 +59,33 @@ class Tokens:
 NO_TOKENS = Tokens()
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What can still be proposed for one track, by the person's rules and decisions.
+
+    Attributes:
+        fields: The tags.
+        takes: Whether a word would be new in a tag, and was not rejected there.
+    """
+
+    fields: Collection[Field]
+    takes: Callable[[Field, str], bool]
+
+
 class Tagger(Protocol):
     """Turns evidence into suggestions."""
 
     id: str
-    """Id and version, such as "rules-1"; kept with what it proposed."""
+    """Id and version, such as "rules-1"; kept with what it made."""
 
     tokens: Tokens
     """All that a language model wrote for it so far; none where there is no model."""
 
+    fallbacks: int
+    """Tracks so far that the rules answered in a language model's place."""
+
     def suggest(
-        self, evidence: Evidence, cancel: CancelToken | None = None
+        self, evidence: Evidence, cancel: CancelToken | None = None, room: Room | None = None
     ) -> Mapping[Field, tuple[Suggestion, ...]]:
         """Values by field, the surest first; fields it has nothing for are left out.
 
@@ -78,6 +94,7 @@ class Tagger(Protocol):
         Args:
             evidence: What is known of the track.
             cancel: Ends a slow tagger early.
+            room: What can be proposed: a slow tagger is spared the rest. None: everything.
 
         Raises:
             Cancelled: The token was set.

@@ -34,7 +34,7 @@ def answer(known: Candidates, kinds: Mapping[str, LabelKind], sayable: Mapping[s
     """
     made = _Rules()
     members = []
-    for name, tags in known.tags.items():
+    for name, tags in known.offered.items():
         if tags:
             words = [json.dumps(word, ensure_ascii=False) for word in tags]
             chosen = made.distinct(name.value, words, MOST_VALUES[name], ",")

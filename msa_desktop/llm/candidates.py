@@ -25,19 +25,26 @@ class Candidates:
     """What a model may say of one track.
 
     Attributes:
-        tags: By field, each word as a model is shown it, and what it stands for, the surest first.
+        tags: By field, each word that it may say, as it is shown it, and what the word stands for,
+            the surest first.
+        offered: Those of them that it may choose.
         stated: Labels that are sure enough to be stated in a sentence, the surest first.
         numbers: What the program puts in the place of a name in braces: "{tempo}" is "120 BPM",
             as the file says or else as measured.
     """
 
     tags: Mapping[Field, Mapping[str, Suggestion]]
+    offered: Mapping[Field, Mapping[str, Suggestion]]
     stated: tuple[Suggestion, ...]
     numbers: Mapping[str, Suggestion]
 
 
 def gather(
-    evidence: Evidence, rules: RulesTagger, words: Words, wanted: Wanted | None = None
+    evidence: Evidence,
+    rules: RulesTagger,
+    words: Words,
+    wanted: Wanted | None = None,
+    takes: Wanted | None = None,
 ) -> Candidates:
     """The candidates of one track.
 
@@ -46,9 +53,11 @@ def gather(
         rules: Says how sure the evidence makes each word.
         words: The table of genres and moods.
         wanted: Whether the person wants a word at all; None: every word.
+        takes: Whether a word can be proposed for the track (`Room.takes`); None: every word. The
+            file's own that cannot may be said, but have no part in the choice.
     """
     found = rules.candidates(evidence)
-    tags = {}
+    tags, offered = {}, {}
     for field, most in _OFFERED.items():
         own = [
             Suggestion(words.canonical(field, word), 1.0, reason=measured.OWN)
@@ -59,8 +68,13 @@ def gather(
             for made in _once(own, found[field])
             if not is_decade(made.value) and (wanted is None or wanted(field, made.value))
         ]
-        tags[field] = _shown(usable[:most])
-    return Candidates(tags, rules.stated(evidence)[:_STATED], measured.stated(evidence))
+        free = [made for made in usable if takes is None or takes(field, made.value)]
+        held = {made.value for made in own} - {made.value for made in free}
+        kept = [made for made in usable if made.value in held]
+        offered[field] = _shown(free[:most])
+        tags[field] = _shown(kept[:most]) | offered[field]
+    stated = rules.stated(evidence)[:_STATED]
+    return Candidates(tags, offered, stated, measured.stated(evidence))
 
 
 def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Suggestion]:

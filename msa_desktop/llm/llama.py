@@ -18,7 +18,7 @@ from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.proposals import MOST_VALUES, Suggestion
 from msa_desktop.llm import candidates, prompt
-from msa_desktop.llm._base import NO_TOKENS, Evidence, Tokens
+from msa_desktop.llm._base import NO_TOKENS, Evidence, Room, Tokens
 from msa_desktop.llm._engine import Options, Question, Reply
 from msa_desktop.llm._rest import ModelError
 from msa_desktop.llm.candidates import Candidates, Wanted
@@ -72,8 +72,8 @@ class LlamaTagger:
         rules: Says how sure the evidence makes each word, and answers where the model does not.
         words: The table of genres and moods.
         grounding: Checks sentences.
-        tell: Called with the reason when the rules answer in the model's place; once for each
-            reason.
+        tell: Called with the reason when the rules answer in the model's place; once in a run for
+            each reason.
         wanted: Whether the person wants a word at all; None: every word.
     """
 
@@ -88,8 +88,9 @@ class LlamaTagger:
         tell: Callable[[str], None],
         wanted: Wanted | None = None,
     ) -> None:
-        self.id = f"{backend.kind}-{model}-{prompt.VERSION}"
+        self.id = f"{backend.kind}-{model}-{prompt.VERSION}-s{prompt.SEED}"
         self.tokens = NO_TOKENS
+        self.fallbacks = 0
         self._reason = f"chosen by {model}"
         self._backend = backend
         self._rules = rules
@@ -99,36 +100,51 @@ class LlamaTagger:
         self._wanted = wanted
         self._told: set[str] = set()
 
+    def begin(self) -> None:
+        """A run over many tracks begins: the person is told anew why the rules answer."""
+        self._told.clear()
+
     def suggest(
-        self, evidence: Evidence, cancel: CancelToken | None = None
+        self, evidence: Evidence, cancel: CancelToken | None = None, room: Room | None = None
     ) -> dict[Field, tuple[Suggestion, ...]]:
         """See `llm._base.Tagger`. The order of genres and moods is the model's.
+
+        The model is not asked where nothing that it makes can be proposed.
 
         Raises:
             Cancelled: The token was set, or the program is closing.
         """
         found = self._rules.suggest(evidence)
-        known = candidates.gather(evidence, self._rules, self._words, self._wanted)
-        if not any(known.tags.values()):
+        takes = room.takes if room else None
+        known = candidates.gather(evidence, self._rules, self._words, self._wanted, takes)
+        asked = _asked(known, room)
+        if not asked:
             return found
         try:
             told = self._backend.ask(evidence, known, cancel)
         except ModelError as error:
+            self.fallbacks += 1
             self._say(f"{error} The rules answer in the language model's place.")
             return found
         self.tokens += told.tokens
-        for field, tags in known.tags.items():
-            chosen = [tags[word] for word in dict.fromkeys(told.tags.get(field, ()))]
-            if chosen:
-                most = MOST_VALUES[field]
-                found[field] = tuple(self._signed(made) for made in chosen[:most])
-        with suppress(Ungrounded):
-            found[Field.SUMMARY] = (self._summary(told, known),)
-        return found
+        made = self._made(told, known)
+        self.fallbacks += not made.keys() & asked
+        return found | made
 
     def close(self) -> None:
         """Ends the model."""
         self._backend.close()
+
+    def _made(self, told: Told, known: Candidates) -> dict[Field, tuple[Suggestion, ...]]:
+        """What of an answer can be used."""
+        made: dict[Field, tuple[Suggestion, ...]] = {}
+        for field, tags in known.offered.items():
+            chosen = [tags[word] for word in dict.fromkeys(told.tags.get(field, ()))]
+            if chosen:
+                made[field] = tuple(map(self._signed, chosen[: MOST_VALUES[field]]))
+        with suppress(Ungrounded):
+            made[Field.SUMMARY] = (self._summary(told, known),)
+        return made
 
     def _summary(self, told: Told, known: Candidates) -> Suggestion:
         """The model's sentence, as sure as the least sure of what it states."""
@@ -141,11 +157,12 @@ class LlamaTagger:
             tuple(labels),
             tuple(near)[:5],
             self._reason,
+            self.id,
         )
 
     def _signed(self, made: Suggestion) -> Suggestion:
         reason = f"{made.reason}, {self._reason}" if made.reason else self._reason
-        return replace(made, reason=reason)
+        return replace(made, reason=reason, by=self.id)
 
     def _say(self, reason: str) -> None:
         if reason not in self._told:
@@ -184,11 +201,19 @@ class LocalModel:
 
 def options(path: str, **chosen: Any) -> Options:
     """What a model is run with; see `_engine.Options` for the rest."""
-    return Options(path, prompt.INSTRUCTION, prompt.CUE, **chosen)
+    return Options(path, prompt.INSTRUCTION, prompt.CUE, seed=prompt.SEED, **chosen)
+
+
+def _asked(known: Candidates, room: Room | None) -> set[Field]:
+    """The fields that a model's answer can bring something to."""
+    found = {field for field, tags in known.offered.items() if tags}
+    if any(known.tags.values()):
+        found.add(Field.SUMMARY)
+    return found if room is None else found & set(room.fields)
 
 
 def parsed(text: str, known: Candidates) -> Told:
-    """A model's JSON. Words that are no candidates are dropped.
+    """A model's JSON. Words that were not offered are dropped.
 
     Raises:
         ModelError: It is no JSON of the form that was asked for.
@@ -197,7 +222,7 @@ def parsed(text: str, known: Candidates) -> Told:
         table = json.loads(text)
         tags = {
             field: tuple(word for word in _texts(table.get(field.value)) if word in offered)
-            for field, offered in known.tags.items()
+            for field, offered in known.offered.items()
         }
         return Told(tags, str(table.get("summary", "")))
     except (ValueError, AttributeError, RecursionError) as error:

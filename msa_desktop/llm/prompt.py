@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from msa_desktop.llm._base import Evidence
     from msa_desktop.llm.candidates import Candidates
 
-VERSION = 1
+VERSION = 2
 """Of the wording; part of a tagger's id, because another wording is another answer."""
+
+SEED = 1
+"""Of the sampling; part of a tagger's id, too, so that an answer can be had again."""
 
 INSTRUCTION = """\
 You choose tags for one track of a music library.
@@ -55,9 +58,11 @@ def plain(text: str, longest: int) -> str:
 def data(evidence: Evidence, known: Candidates, neighbours: int) -> str:
     """The track's part of the question."""
     lines = ["", "BEGIN"]
-    for field, tags in known.tags.items():
+    for field, tags in known.offered.items():
         shown = ", ".join(f"{word} {made.confidence:.0%}" for word, made in tags.items())
         lines.append(f"{_NAMES[field]}: {shown or 'none'}")
+        if has := [word for word in known.tags[field] if word not in tags]:
+            lines.append(f"{_NAMES[field]} it has: {', '.join(has)}")
     lines.append("heard: " + (", ".join(made.value for made in known.stated) or "nothing sure"))
     if known.numbers:
         lines.append("also: " + ", ".join(known.numbers))
@@ -81,7 +86,7 @@ def schema(known: Candidates, most: Mapping[Field, int], longest: int) -> dict[s
             "minItems": 1 if field is Field.GENRE else 0,
             "maxItems": min(most[field], len(tags)),
         }
-        for field, tags in known.tags.items()
+        for field, tags in known.offered.items()
         if tags
     }
     properties["summary"] = {"type": "string", "maxLength": longest}

@@ -12,7 +12,7 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.proposals import HeardLabel, Suggestion, TaggedNeighbour
 from msa_desktop.llm import measured
-from msa_desktop.llm._base import NO_TOKENS, Evidence
+from msa_desktop.llm._base import NO_TOKENS, Evidence, Room
 from msa_desktop.llm.words import Words, is_decade
 
 _TRUST, _LIFT, _SCORE = 1.0, 1.0, 1.0
@@ -57,13 +57,14 @@ class RulesTagger:
 
     id = "rules-1"
     tokens = NO_TOKENS
+    fallbacks = 0
 
     def __init__(self, words: Words, usual: Mapping[str, float]) -> None:
         self._words = words
         self._usual = usual
 
     def suggest(
-        self, evidence: Evidence, _cancel: CancelToken | None = None
+        self, evidence: Evidence, _cancel: CancelToken | None = None, _room: Room | None = None
     ) -> dict[Field, tuple[Suggestion, ...]]:
         """See `llm._base.Tagger`."""
         heard = self._all_heard(evidence)

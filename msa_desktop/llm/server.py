@@ -133,7 +133,7 @@ class ServerModel:
         body: dict[str, Any] = {
             "messages": [{"role": "user", "content": prompt.INSTRUCTION + data + prompt.CUE}],
             "temperature": 0,
-            "seed": 1,
+            "seed": prompt.SEED,
             "max_tokens": _LONGEST_ANSWER,
             "stream": False,
         }

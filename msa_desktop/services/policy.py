@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.fields import FACTS, Field, cleaned
+from msa_desktop.base.fields import FACTS, Field, FieldValues, cleaned
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.music import bpm_of, key_named
 from msa_desktop.base.proposals import MOST_VALUES, Policy, Proposal, Suggestion
 from msa_desktop.base.settings import Settings
 from msa_desktop.base.text import spelling
+from msa_desktop.llm._base import Room
 from msa_desktop.llm.words import Words
 from msa_desktop.store.proposals import ANY_WORD
 
@@ -79,6 +80,25 @@ def rules(settings: Settings, words: Words, least: float | None = None) -> Rules
     )
 
 
+def room(
+    says: FieldValues, by: Rules, words: Words, rejected: Collection[tuple[Field, str]] = ()
+) -> Room:
+    """What can be proposed for a track; arguments as of `propose`, `says` for all its tags."""
+    held = {field: _held(field, says.get(field, ()), by, words) for field in _WORDS_OF}
+
+    def takes(field: Field, word: str) -> bool:
+        if _is_rejected(field, word, by, rejected):
+            return False
+        return _key(words, field, _mine(field, word, by)) not in held.get(field, ())
+
+    return Room(
+        frozenset(
+            field for field in by.policies if _is_open(field, says.get(field, ()), by, rejected)
+        ),
+        takes,
+    )
+
+
 def propose(
     track_id: TrackId,
     field: Field,
@@ -99,19 +119,16 @@ def propose(
         suggestions: What the tagger says, the surest first.
         by: The person's rules.
         words: The vocabulary, to tell spellings of one word.
-        tagger: Who suggests.
+        tagger: Who made the suggestions that do not say it themselves (`Suggestion.by`).
         rejected: Fields and spellings of words that the person rejected for this track.
     """
-    policy = by.policies.get(field, Policy.NEVER)
-    many = FACTS[field].many
-    if policy is Policy.NEVER or (field, ANY_WORD) in rejected:
+    if not _is_open(field, current, by, rejected):
         return None
-    if current and (policy is Policy.FILL or (policy is Policy.ADD and not many)):
-        return None
+    policy = by.policies[field]
     if field is Field.BPM:
         suggestions = [made for made in suggestions if not _is_tempo(current, made.value)]
     taken = {_key(words, field, _mine(field, value, by)) for value in current}
-    seen = taken | _above(words, field, current) if policy is Policy.ADD else set()
+    seen = _held(field, current, by, words)
     kept: list[Suggestion] = []
     for made in suggestions:
         suggestion = _allowed(field, made, by, rejected)
@@ -134,7 +151,26 @@ def propose(
     if not new:
         return None
     values = (*current, *new) if policy is Policy.ADD else new
-    return Proposal(track_id, field, current, values, tuple(kept), tagger)
+    return Proposal(track_id, field, current, values, tuple(kept), kept[0].by or tagger)
+
+
+def _is_open(
+    field: Field, current: Sequence[str], by: Rules, rejected: Collection[tuple[Field, str]]
+) -> bool:
+    """Whether anything can be proposed for a tag at all."""
+    policy = by.policies.get(field, Policy.NEVER)
+    if policy is Policy.NEVER or (field, ANY_WORD) in rejected:
+        return False
+    adds = policy is Policy.ADD and FACTS[field].many
+    return not current or adds or policy is Policy.REPLACE
+
+
+def _held(field: Field, current: Sequence[str], by: Rules, words: Words) -> set[str]:
+    """Of a tag to which words are added: the keys of those it holds, and of genres above them."""
+    if by.policies.get(field) is not Policy.ADD:
+        return set()
+    own = {_key(words, field, _mine(field, value, by)) for value in current}
+    return own | _above(words, field, current)
 
 
 def _allowed(
@@ -142,12 +178,18 @@ def _allowed(
 ) -> Suggestion | None:
     """The suggestion in the person's own word, or None where it is not wanted."""
     mine = _mine(field, suggestion.value, by)
-    names = {spelling(suggestion.value), spelling(mine)}
-    if suggestion.confidence < by.least or any((field, name) in rejected for name in names):
+    if suggestion.confidence < by.least or _is_rejected(field, suggestion.value, by, rejected):
         return None
     if not is_wanted(field, suggestion.value, by):
         return None
     return replace(suggestion, value=mine)
+
+
+def _is_rejected(
+    field: Field, word: str, by: Rules, rejected: Collection[tuple[Field, str]]
+) -> bool:
+    names = {spelling(word), spelling(_mine(field, word, by))}
+    return any((field, name) in rejected for name in names)
 
 
 def is_wanted(field: Field, word: str, by: Rules) -> bool:

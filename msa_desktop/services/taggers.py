@@ -75,6 +75,7 @@ class Taggers:
             if self._made is None or wanted != self._made_for:
                 self._end()
                 self._made, self._made_for = self._make(settings), wanted
+            self._made.begin()
             return self._made
 
     def models_changed(self) -> None:

@@ -19,6 +19,7 @@ from msa_desktop.base.model import TrackId, TrackState, display_path
 from msa_desktop.base.proposals import Decision, Policy, Proposal
 from msa_desktop.base.settings import Settings
 from msa_desktop.llm._base import Tagger
+from msa_desktop.llm.rules import RulesTagger
 from msa_desktop.llm.words import Words
 from msa_desktop.services import policy
 from msa_desktop.services.evidence import EvidenceReader, Surroundings
@@ -45,6 +46,7 @@ class ProposeReport:
         cancelled: The person ended it early; what was made is kept.
         rate: Tracks a second, pauses left out.
         tokens_rate: Tokens a second that a language model wrote while it wrote; 0 without one.
+        fallbacks: Of the tracks, those that the rules answered in a language model's place.
     """
 
     tracks: int
@@ -53,6 +55,7 @@ class ProposeReport:
     cancelled: bool = False
     rate: float = 0.0
     tokens_rate: float = 0.0
+    fallbacks: int = 0
 
 
 @dataclass(slots=True)
@@ -136,6 +139,7 @@ class Tagging:
             else list(dict.fromkeys(ids))
         )
         seen = made = 0
+        fallbacks = tagger.fallbacks
         with self._alone(ProposingProgress(len(wanted), tagger, control, self._events)) as progress:
             asked = [field for field, kind in by.policies.items() if kind is not Policy.NEVER]
             around = self._evidence.surroundings(asked)
@@ -156,6 +160,7 @@ class Tagging:
                 control.cancelled,
                 progress.rate,
                 progress.tokens_rate,
+                tagger.fallbacks - fallbacks,
             )
 
     def _by_and_by(
@@ -179,8 +184,10 @@ class Tagging:
             if control.paused or control.cancelled:
                 break
             if track_id in evidence:
+                says, refused = evidence[track_id].says, rejected.get(track_id, ())
+                room = policy.room(says, by, self._words, refused)
                 try:
-                    suggested = tagger.suggest(evidence[track_id], control)
+                    suggested = tagger.suggest(evidence[track_id], control, room)
                 except Cancelled:
                     control.cancel()  # if the person did not: the program is closing
                     break
@@ -188,12 +195,12 @@ class Tagging:
                     proposal = policy.propose(
                         track_id,
                         field,
-                        evidence[track_id].says.get(field, ()),
+                        says.get(field, ()),
                         suggestions,
                         by,
                         self._words,
-                        tagger=tagger.id,
-                        rejected=rejected.get(track_id, ()),
+                        tagger=RulesTagger.id,
+                        rejected=refused,
                     )
                     if proposal is not None:
                         part.found.append(proposal)

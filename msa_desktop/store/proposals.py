@@ -136,14 +136,7 @@ class ProposalReader:
 
     def rejected(self, ids: Iterable[int]) -> dict[int, set[tuple[Field, str]]]:
         """What was rejected for each of these tracks: fields and spellings (`base.text`)."""
-        rows = self._db.connection().execute(
-            f"SELECT track_id, field, word FROM rejected_words WHERE track_id IN {IN_JSON}",  # noqa: S608
-            (json.dumps([int(track_id) for track_id in ids]),),
-        )
-        found: dict[int, set[tuple[Field, str]]] = {}
-        for track_id, field, word in rows:
-            found.setdefault(track_id, set()).add((Field(field), word))
-        return found
+        return _rejected(self._db.connection(), ids)
 
     def own(self, field: Field) -> dict[int, tuple[str, ...]]:
         """What the program itself put into files, by track, unseen by the person or approved.
@@ -164,8 +157,8 @@ def replace_open(
 ) -> None:
     """Puts new proposals in the place of those that nobody decided on, for these tracks.
 
-    What the person accepted or edited stays as it is. A file may have got other tags since the
-    proposals were thought out: those are not stored.
+    What the person accepted or edited stays as it is. Since the proposals were thought out, a file
+    may have got other tags, and the person may have rejected words: those are not stored.
     """
     ids = [int(track_id) for track_id in ids]
     conn.execute(
@@ -173,8 +166,11 @@ def replace_open(
         f" AND track_id IN {IN_JSON}",
         (json.dumps(ids),),
     )
+    rejected = _rejected(conn, ids)
     for proposal in proposals:
-        store(conn, proposal, "NOTHING")
+        left = _without(proposal, rejected.get(proposal.track_id, ()))
+        if left is not None:
+            store(conn, left, "NOTHING")
     for track_id in ids:
         look_again(conn, track_id)
 
@@ -308,6 +304,34 @@ def look_again(conn: sqlite3.Connection, track_id: int) -> None:
             store(conn, replace(proposal, current=now, decision=Decision.OPEN, edited=True))
         else:
             drop(conn, [(track_id, proposal.field, proposal.values)])
+
+
+def _rejected(conn: sqlite3.Connection, ids: Iterable[int]) -> dict[int, set[tuple[Field, str]]]:
+    """See `ProposalReader.rejected`."""
+    rows = conn.execute(
+        f"SELECT track_id, field, word FROM rejected_words WHERE track_id IN {IN_JSON}",  # noqa: S608
+        (json.dumps([int(track_id) for track_id in ids]),),
+    )
+    found: dict[int, set[tuple[Field, str]]] = {}
+    for track_id, field, word in rows:
+        found.setdefault(track_id, set()).add((Field(field), word))
+    return found
+
+
+def _without(proposal: Proposal, rejected: Collection[tuple[Field, str]]) -> Proposal | None:
+    """What is left of a proposal without the words that were rejected; None where nothing is."""
+    field = proposal.field
+    if (field, ANY_WORD) in rejected:
+        return None
+    suggested = proposal.suggestions
+    kept = tuple(made for made in suggested if (field, spelling(made.value)) not in rejected)
+    if kept == suggested:
+        return proposal
+    gone = {spelling(made.value) for made in suggested if made not in kept}
+    values = tuple(value for value in proposal.values if spelling(value) not in gone)
+    if set(map(spelling, values)) <= set(map(spelling, proposal.current)):
+        return None
+    return replace(proposal, values=values, suggestions=kept)
 
 
 def _says(conn: sqlite3.Connection, track_id: int) -> dict[Field, tuple[str, ...]]:

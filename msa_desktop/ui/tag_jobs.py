@@ -186,6 +186,9 @@ def proposed_in_words(report: ProposeReport) -> str:
     """How proposing ended."""
     made = text.count(report.proposals, "proposal", "proposals")
     words = [f"{made} for {text.count(report.tracks, 'track', 'tracks')}."]
+    if report.fallbacks:
+        tracks = text.count(report.fallbacks, "track", "tracks")
+        words.append(f"The rules answered for {tracks} in the language model's place.")
     if report.unheard:
         unheard = text.count(report.unheard, "track was", "tracks were")
         words.append(f"{unheard} not listened to yet.")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,27 @@ def test_set_show_and_undo_need_no_library(
     assert "written" in program("tags", "history").out
 
 
+def test_a_model_that_does_not_answer_is_told_and_the_rules_sign(
+    program: Program, music: Path
+) -> None:
+    assert program("scan", music).code == 0
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for setting in (
+        ("genre_policy", "replace"),
+        ("tagger", "server"),
+        ("llm_server", f"http://127.0.0.1:{port}/v1"),
+    ):
+        assert program("config", *setting).code == 0
+    told = program("tags", "propose", "--all", "--json")
+    assert told.code == 0, told.err
+    assert "The rules answer in the language model's place" in told.err
+    assert told.document["fallbacks"] > 0
+    made = told.document["proposals"]
+    assert {proposal["tagger"] for proposal in made} == {"rules-1"}
+    assert "The rules answered for" in program("tags", "propose", music).out
+
+
 def test_propose_review_in_a_spreadsheet_and_write(
     program: Program, music: Path, tmp_path: Path, hashes: Callable[[], dict[str, str]]
 ) -> None:
@@ -70,6 +92,7 @@ def test_propose_review_in_a_spreadsheet_and_write(
     assert len(made) == told.document["made"] > 5
     assert told.document["tracks_a_minute"] > 0
     assert told.document["tokens_a_second"] == 0, "no model was asked"
+    assert told.document["fallbacks"] == 0
     for proposal in made:
         assert proposal["proposed"]
         for evidence in proposal["evidence"]:

@@ -43,6 +43,25 @@ def test_what_the_person_does_not_want_is_not_offered() -> None:
     assert known.tags[Field.MOOD]
 
 
+def test_what_the_file_keeps_is_said_and_not_offered() -> None:
+    own = ("hip hop", "Polka", *(f"My own {number}" for number in range(30)))
+    votes = {"Hip-Hop": 0.4, "Rock": 0.9, "Jazz": 0.8}
+    gone = {"Hip-Hop", "Jazz", *own}
+    known = candidates.gather(
+        evidence(votes, says={Field.GENRE: own}),
+        RULES,
+        WORDS,
+        takes=lambda _field, word: word not in gone,
+    )
+    assert list(known.offered[Field.GENRE]) == ["Rock"]
+    said = known.tags[Field.GENRE]
+    assert list(said)[:2] == ["Hip-Hop", "Polka"]
+    assert (len(said), list(said)[-1]) == (13, "Rock"), "its own words leave room for others"
+    assert "Jazz" not in said, "it was rejected"
+    everything = candidates.gather(METAL, RULES, WORDS)
+    assert everything.offered == everything.tags
+
+
 def test_thousands_of_tags_are_a_dozen_candidates() -> None:
     votes = {f"Genre {n}": 0.2 + n / 10_000 for n in range(5000)}
     found = evidence(votes, tuple(near(n, *list(votes)[n : n + 300]) for n in range(20)))

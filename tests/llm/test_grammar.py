@@ -99,6 +99,20 @@ def test_every_answer_is_of_candidates_and_grounded(case: Evidence) -> None:
     assert bool(seen) == (case in (METAL, CALM, ODD))
 
 
+def test_what_the_file_keeps_is_said_and_not_chosen() -> None:
+    own = {Field.GENRE: ("Rock", "Hard Rock", "Live")}
+    case = evidence({"Metal": 0.7, "Punk": 0.6}, says=own, guitar=0.9, loud=0.9)
+    known = candidates.gather(
+        case, RULES, WORDS, takes=lambda _, word: word not in own[Field.GENRE]
+    )
+    writer = Writer(GROUNDING.grammar(known))
+    answers = [json.loads(writer.write(seed)) for seed in range(200)]
+    assert {word for said in answers for word in said["genre"]} == {"Metal", "Punk"}
+    assert any("hard rock" in said["summary"] for said in answers)
+    for said in answers:
+        GROUNDING.check(said["summary"], known)
+
+
 def test_sentences_read_like_english() -> None:
     writer = Writer(GROUNDING.grammar(candidates.gather(METAL, RULES, WORDS)))
     for seed in range(200):

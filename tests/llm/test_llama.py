@@ -12,7 +12,7 @@ from msa_desktop.base.errors import Cancelled
 from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.llm import llama, prompt
-from msa_desktop.llm._base import NO_TOKENS, Evidence, Tokens
+from msa_desktop.llm._base import NO_TOKENS, Evidence, Room, Tokens
 from msa_desktop.llm._engine import Question, Reply, TooLong
 from msa_desktop.llm._rest import ModelError
 from msa_desktop.llm.candidates import Candidates
@@ -42,6 +42,10 @@ class Script:
         return
 
 
+def room(*fields: Field) -> Room:
+    return Room(fields, lambda _field, _word: True)
+
+
 def tagger(answer: object) -> tuple[LlamaTagger, list[str]]:
     said: list[str] = []
     text = answer if isinstance(answer, (str, Exception)) else json.dumps(answer)
@@ -53,7 +57,7 @@ def test_the_model_chooses_and_orders_and_the_evidence_says_how_sure() -> None:
     made, said = tagger(
         {"genre": ["Punk", "Metal"], "mood": ["Energetic"], "summary": "Punk with guitar."}
     )
-    assert made.id == f"script-tiny-{prompt.VERSION}"
+    assert made.id == f"script-tiny-{prompt.VERSION}-s{llama.options('').seed}"
     sure = {s.value: s.confidence for s in RULES.candidates(METAL)[GENRE]}
     found = made.suggest(METAL)
     assert [s.value for s in found[GENRE]] == ["Punk", "Metal"]
@@ -61,12 +65,16 @@ def test_the_model_chooses_and_orders_and_the_evidence_says_how_sure() -> None:
         assert suggestion.confidence == sure[suggestion.value]
         assert suggestion.labels or suggestion.neighbours
         assert suggestion.reason == "chosen by tiny"
+        assert suggestion.by == made.id
     assert [s.value for s in found[MOOD]] == ["Energetic"]
     (summary,) = found[SUMMARY]
     assert summary.value == "Punk with guitar."
     assert summary.confidence == 0.62
     assert {label.label for label in summary.labels} == {"guitar"}
+    assert summary.by == made.id
     assert found[Field.GROUPING] == RULES.suggest(METAL)[Field.GROUPING]
+    assert {made.by for made in found[Field.GROUPING]} == {""}
+    assert made.fallbacks == 0
     assert said == []
 
 
@@ -93,11 +101,26 @@ def test_an_answer_that_is_none_is_that_of_the_rules(answer: str) -> None:
     assert len(said) == 1
 
 
-def test_the_reason_is_said_once() -> None:
+def test_the_reason_is_said_once_in_a_run() -> None:
     made, said = tagger(ModelError("The model is gone."))
     for _ in range(3):
         assert made.suggest(METAL) == RULES.suggest(METAL)
     assert said == ["The model is gone. The rules answer in the language model's place."]
+    assert made.fallbacks == 3
+    made.begin()
+    made.suggest(METAL)
+    assert len(said) == 2
+
+
+def test_an_answer_of_which_nothing_can_be_used_counts_as_the_rules() -> None:
+    made, said = tagger({"genre": ["Polka"], "summary": "Metal with saxophone."})
+    assert made.suggest(METAL) == RULES.suggest(METAL)
+    assert (made.fallbacks, said) == (1, [])
+    chose, _ = tagger({"genre": ["Metal"], "summary": "Metal with saxophone."})
+    chose.suggest(METAL)
+    assert chose.fallbacks == 0
+    chose.suggest(METAL, room=room(SUMMARY))  # its genres cannot be proposed
+    assert chose.fallbacks == 1
 
 
 def test_cancelling_is_no_failure() -> None:
@@ -112,6 +135,31 @@ def test_the_model_is_not_asked_without_candidates() -> None:
     made = LlamaTagger("tiny", backend, RULES, WORDS, GROUNDING, tell=print)
     assert made.suggest(evidence(guitar=0.9)) == RULES.suggest(evidence(guitar=0.9))
     assert backend.asked == 0
+
+
+def test_the_model_is_not_asked_where_nothing_of_it_can_be_proposed() -> None:
+    backend = Script('{"genre":["Punk"],"mood":[],"summary":"Punk with guitar."}')
+    made = LlamaTagger("tiny", backend, RULES, WORDS, GROUNDING, tell=print)
+    assert made.suggest(METAL, room=room(Field.BPM, Field.GROUPING)) == RULES.suggest(METAL)
+    assert made.suggest(METAL, room=room()) == RULES.suggest(METAL)
+    none = Room({GENRE, MOOD}, lambda _field, _word: False)
+    assert made.suggest(METAL, room=none) == RULES.suggest(METAL)
+    assert (backend.asked, made.fallbacks) == (0, 0)
+    for count, field in enumerate((GENRE, MOOD, SUMMARY), 1):
+        made.suggest(METAL, room=room(field))
+        assert backend.asked == count
+
+
+def test_words_that_the_file_keeps_take_no_place_of_the_models() -> None:
+    own = ("Rock", "Hard Rock", "Live")
+    known = evidence({"Metal": 0.9, "Thrash Metal": 0.85, "Rock": 0.8}, says={GENRE: own})
+    adds = Room({GENRE}, lambda _field, word: word not in own)
+    made, _ = tagger({"genre": [*own, "Thrash Metal"], "summary": "Metal and rock music."})
+    found = made.suggest(known, room=adds)
+    assert [suggestion.value for suggestion in found[GENRE]] == ["Thrash Metal"]
+    assert found[SUMMARY][0].value == "Metal and rock music."
+    made, _ = tagger({"genre": own})
+    assert made.suggest(known, room=adds)[GENRE] == RULES.suggest(known)[GENRE]
 
 
 def test_faults_of_the_program_are_not_hidden() -> None:

@@ -38,6 +38,16 @@ def test_what_is_known_is_told() -> None:
     assert "similar" not in prompt.data(METAL, candidates.gather(METAL, RULES, WORDS), 0)
 
 
+def test_what_the_file_keeps_is_told_apart_from_the_choice() -> None:
+    found = evidence({"Metal": 0.7}, says={Field.GENRE: ("Rock", "Live")})
+    known = candidates.gather(found, RULES, WORDS, takes=lambda _, word: word == "Metal")
+    assert "genres: Metal 70%\ngenres it has: Rock, Live\nmoods: none\n" in prompt.data(
+        found, known, 5
+    )
+    schema = prompt.schema(known, MOST_VALUES, 240)
+    assert schema["properties"]["genre"]["items"]["enum"] == ["Metal"]
+
+
 def test_a_track_with_thousands_of_tags_is_told_shortly() -> None:
     votes = {f"Genre {n}": 0.2 + n / 10_000 for n in range(5000)}
     neighbours = tuple(near(n, *votes, title="x" * 9000, artist="y" * 9000) for n in range(20))

@@ -48,6 +48,42 @@ def test_add_keeps_what_is_there() -> None:
     assert propose(HIPHOP, current=("HipHop",), genre_policy=Policy.ADD) is None
 
 
+def test_room_is_where_something_can_be_proposed() -> None:
+    add, never = Policy.ADD, Policy.NEVER
+    by = policy.rules(
+        Settings(genre_policy=add, mood_policy=never, renamed_words=("Rock = Rawk",)), WORDS
+    )
+    says = {Field.GENRE: ("Rawk", "Death Metal"), Field.SUMMARY: ("Mine.",)}
+    refused = {(Field.GENRE, "jazz"), (Field.KEY, "*")}
+    room = policy.room(says, by, WORDS, refused)
+    assert {Field.GENRE, Field.BPM} <= set(room.fields)
+    assert not {Field.MOOD, Field.SUMMARY, Field.KEY} & set(room.fields)
+    words = ("Rock", "Death Metal", "Metal", "Jazz", "Thrash Metal", "Pop")
+    taken = [word for word in words if room.takes(Field.GENRE, word)]
+    assert taken == ["Thrash Metal", "Pop"]
+    for word in words:  # as proposing itself has it
+        one = propose(
+            Suggestion(word, 0.9),
+            current=says[Field.GENRE],
+            rejected=frozenset(refused),
+            genre_policy=add,
+            renamed_words=("Rock = Rawk",),
+        )
+        assert (one is not None) is (word in taken)
+    anew = policy.room(says, policy.rules(Settings(genre_policy=Policy.REPLACE), WORDS), WORDS)
+    assert anew.takes(Field.GENRE, "Death Metal")
+
+
+def test_a_proposal_says_who_made_its_new_values() -> None:
+    model = Suggestion("Pop", 0.9, by="llama-tiny-1-s1")
+    made = propose(model, current=("Jazz",), genre_policy=Policy.ADD)
+    assert made is not None
+    assert made.tagger == "llama-tiny-1-s1"
+    made = propose(ROCK, current=("Jazz",), genre_policy=Policy.ADD)
+    assert made is not None
+    assert made.tagger == "t"
+
+
 def test_add_means_fill_where_one_value_is_all() -> None:
     said = Suggestion("Calm music.", 0.9)
     add = Policy.ADD

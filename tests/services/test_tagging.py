@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,18 +13,23 @@ import pytest
 
 from msa_desktop.app import App
 from msa_desktop.base.errors import Cancelled, UserError
-from msa_desktop.base.events import Event, ProposalsChanged, TagProgress, TagWork
+from msa_desktop.base.events import Event, Notice, ProposalsChanged, TagProgress, TagWork
 from msa_desktop.base.fields import Field
 from msa_desktop.base.history import FileState
 from msa_desktop.base.jobs import CancelToken, JobControl
 from msa_desktop.base.model import TrackId, TrackState
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.proposals import Decision, Policy, Proposal, Suggestion
+from msa_desktop.base.settings import TaggerChoice
+from msa_desktop.llm._base import Evidence
+from msa_desktop.llm._rest import ModelError
+from msa_desktop.llm.candidates import Candidates
+from msa_desktop.llm.llama import LlamaTagger, Told
 from msa_desktop.services.demo import make_demo
 from msa_desktop.store import proposals as rows
 from msa_desktop.store.tracks import TrackQuery
 from msa_desktop.tagio import _files as tag_files
-from tests.support_llm import Stepwise
+from tests.support_llm import GROUNDING, RULES, WORDS, Stepwise
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +296,106 @@ def test_a_pause_holds_between_tracks_and_loses_nothing(
     assert [event.done for event in told if event.paused] == [1]
     assert any(event.done == 1 and event.running and not event.paused for event in told)
     assert told[-1] == TagProgress(TagWork.PROPOSE, len(every), len(every), running=False)
+
+
+def test_what_is_rejected_while_tags_are_proposed_stays_so(app: App, slow: Stepwise) -> None:
+    every = ids(app)
+    put(app, every[2], Field.GENRE, "Zeuhl")
+    with ThreadPoolExecutor(1) as pool:
+        proposing = pool.submit(app.tagging.propose, every)
+        assert slow.begun.acquire(timeout=30)
+        app.tagging.reject([every[2]], [Field.GENRE])
+        slow.let.release(len(every))
+        proposing.result(30)
+    assert zeuhl(app) == [track_id for track_id in every if track_id != every[2]]
+
+
+class Choosy:
+    """A backend that chooses the last genre; every other time there is no answer, if so wanted."""
+
+    kind = "choosy"
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.fails = fails
+        self.asked = 0
+
+    def ask(self, _: Evidence, known: Candidates, __: CancelToken | None) -> Told:
+        self.asked += 1
+        if self.fails and self.asked % 2:
+            raise ModelError("The model is gone.")
+        return Told({Field.GENRE: tuple(known.offered[Field.GENRE])[-1:]}, "")
+
+    def close(self) -> None:
+        return
+
+
+def by_model(app: App, backend: Choosy) -> LlamaTagger:
+    """Has the proposals made by a model."""
+    made = LlamaTagger("tiny", backend, RULES, WORDS, GROUNDING, tell=print)
+    app.tagging._tagger = lambda: made
+    return made
+
+
+def test_every_proposal_says_who_made_it(app: App) -> None:
+    replace = Policy.REPLACE
+    app.override(genre_policy=replace, mood_policy=replace, least_confidence=0.2)
+    backend = Choosy(fails=True)
+    tagger = by_model(app, backend)
+    report = app.tagging.propose()
+    assert report.fallbacks == (backend.asked + 1) // 2 > 1
+    made = app.proposals.every()
+    chosen = [proposal for proposal in made if proposal.tagger == tagger.id]
+    assert {proposal.field for proposal in chosen} == {Field.GENRE}
+    assert 0 < len(chosen) <= backend.asked // 2
+    assert {proposal.tagger for proposal in made} == {tagger.id, "rules-1"}
+    for proposal in made:
+        by = tagger.id if proposal in chosen else ""
+        assert {suggestion.by for suggestion in proposal.suggestions} == {by}
+
+    backend.fails = False
+    assert app.tagging.propose().fallbacks == 0, "each run counts its own"
+
+
+def test_a_model_is_asked_only_where_something_can_be_proposed(app: App) -> None:
+    never, add = Policy.NEVER, Policy.ADD
+    app.override(genre_policy=never, mood_policy=never, summary_policy=never)
+    backend = Choosy()
+    by_model(app, backend)
+    assert app.tagging.propose().tracks > 0
+    assert backend.asked == 0
+
+    one, *_ = every = ids(app)
+    app.override(genre_policy=Policy.FILL)
+    app.tagging.write(changes=app.tagging.changes_for(every, {Field.GENRE: ("Zeuhl",)}))
+    app.tagging.write(changes=app.tagging.changes_for([one], {Field.GENRE: ()}))
+    app.tagging.propose()
+    assert backend.asked == 1, "the others have a genre"
+    app.override(genre_policy=add, least_confidence=0.2)
+    app.tagging.propose()
+    assert backend.asked == len(every) + 1
+    for proposal in app.proposals.every():
+        if proposal.field is Field.GENRE and proposal.track_id != one:
+            assert proposal.values[0] == "Zeuhl"
+            assert len(proposal.values) == 2, "what it has is not what the model chose"
+
+
+def test_why_the_rules_answer_is_told_in_every_run(app: App) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    app.override(
+        tagger=TaggerChoice.SERVER,
+        llm_server=f"http://127.0.0.1:{port}/v1",
+        genre_policy=Policy.REPLACE,
+    )
+    events: list[Event] = []
+    app.events.subscribe(events.append)
+    for _ in range(2):
+        report = app.tagging.propose(ids(app)[:2])
+        assert report.fallbacks == 2
+        told = [event.text for event in events if isinstance(event, Notice)]
+        assert [text for text in told if "The rules answer" in text]
+        assert {proposal.tagger for proposal in app.proposals.every()} == {"rules-1"}
+        events.clear()
 
 
 def test_what_is_held_can_be_ended_at_once(app: App, slow: Stepwise, held: threading.Event) -> None:

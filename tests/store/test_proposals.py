@@ -95,6 +95,34 @@ def test_what_the_person_accepted_is_not_replaced(
     assert reader.ids().tolist() == [ids[0]]
 
 
+def test_what_was_rejected_meanwhile_is_not_stored(
+    shelf: Shelf, ids: list[TrackId], reader: ProposalReader
+) -> None:
+    summary = Proposal(ids[0], Field.SUMMARY, (), ("Calm.",), (Suggestion("Calm.", 0.7),), "r")
+    put(shelf, genre(ids[0], "Hip-Hop"), summary, genre(ids[1], "Pop"))
+    shelf.writer.run(lambda conn: proposals.reject(conn, ids[:2], None))
+    both = replace(genre(ids[0], "hip hop", "Jazz"), current=())
+    other = replace(summary, values=("Quiet.",), suggestions=(Suggestion("Quiet.", 0.8),))
+    put(shelf, both, other, genre(ids[1], "Pop"), genre(ids[2], "Pop"))
+    found = {group.track.id: group.proposals for group in reader.get_many(ids)}
+    assert found == {ids[0]: (genre(ids[0], "Jazz"),), ids[2]: (genre(ids[2], "Pop"),)}
+
+
+def test_a_rejection_leaves_no_proposal_to_take_words_away(
+    shelf: Shelf, ids: list[TrackId], reader: ProposalReader
+) -> None:
+    said = Tags("Beta", "Zoe", genre=("Rock", "Pop"))
+    reading = Reading(AudioInfo(9.0, "mp3", 44_100, 2), said, bytes([9]))
+    shelf.writer.run(partial(writes.store_reading, track_id=ids[0], reading=reading))
+    made = replace(genre(ids[0], "Rock", "Jazz"), current=said.genre)
+    shelf.writer.run(
+        lambda conn: proposals.refuse_words(conn, ids[0], Field.GENRE, ["Jazz"]),
+    )
+    put(shelf, made)
+    assert reader.get_many(ids) == []
+    assert reader.own(Field.GENRE) == {}
+
+
 def test_rejecting_is_remembered_and_taken_back(
     shelf: Shelf, ids: list[TrackId], reader: ProposalReader
 ) -> None:

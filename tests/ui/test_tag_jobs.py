@@ -13,6 +13,8 @@ from pytestqt.qtbot import QtBot
 from msa_desktop.app import App
 from msa_desktop.base.model import TrackId
 from msa_desktop.base.proposals import Policy
+from msa_desktop.services.tagging import ProposeReport
+from msa_desktop.ui import tag_jobs, text
 from msa_desktop.ui.actions import Act
 from msa_desktop.ui.main_window import MainWindow
 from tests.support_llm import Stepwise
@@ -109,6 +111,15 @@ def test_what_is_held_is_ended_at_once(
         window.actions_table[Act.PROPOSE_ALL].trigger()
     assert again.args is not None
     assert again.args[0].tracks == 3, "the next one is not held"
+
+
+def test_the_end_says_for_how_many_tracks_the_rules_answered() -> None:
+    said = tag_jobs.proposed_in_words(ProposeReport(1200, 2400, fallbacks=1))
+    assert said == (
+        f"{text.number(2400)} proposals for {text.number(1200)} tracks."
+        " The rules answered for 1 track in the language model's place."
+    )
+    assert "rules" not in tag_jobs.proposed_in_words(ProposeReport(3, 4))
 
 
 @pytest.mark.timeout(60)

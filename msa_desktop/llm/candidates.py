@@ -11,6 +11,7 @@ from msa_desktop.llm import measured
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm.prompt import plain
 from msa_desktop.llm.rules import RulesTagger
+from msa_desktop.llm.sayable import Worded
 from msa_desktop.llm.words import Words, is_decade
 
 _OFFERED = {Field.GENRE: 12, Field.MOOD: 6}
@@ -25,14 +26,17 @@ class Candidates:
     """What a model may say of one track.
 
     Attributes:
-        tags: By field, each word as a model is shown it, and what it stands for, the surest first.
-        stated: Labels that are sure enough to be stated in a sentence, the surest first.
+        tags: By field, each word as a model is shown it, which is the person's own, and what it
+            stands for, the surest first.
+        stated: Labels that a sentence may state, in the person's words, the surest first.
+        said: What a sentence may state, by its words, and what speaks for it.
         numbers: What the program puts in the place of a name in braces: "{tempo}" is "120 BPM",
             as the file says or else as measured.
     """
 
     tags: Mapping[Field, Mapping[str, Suggestion]]
     stated: tuple[Suggestion, ...]
+    said: Mapping[str, Suggestion]
     numbers: Mapping[str, Suggestion]
 
 
@@ -59,8 +63,11 @@ def gather(
             for made in _once(own, found[field])
             if not is_decade(made.value) and (wanted is None or wanted(field, made.value))
         ]
-        tags[field] = _shown(usable[:most])
-    return Candidates(tags, rules.stated(evidence)[:_STATED], measured.stated(evidence))
+        tags[field] = _shown(field, usable[:most], rules.sayable.worded)
+    stated = rules.stated(evidence)[:_STATED]
+    made = [(field, tag) for field, shown in tags.items() for tag in shown.values()]
+    said = rules.sayable.phrases(made, stated, rules.heard(evidence))
+    return Candidates(tags, stated, said, measured.stated(evidence))
 
 
 def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Suggestion]:
@@ -70,11 +77,13 @@ def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Sugges
     return [*first.values(), *(made for made in found if made.value not in first)]
 
 
-def _shown(suggestions: Sequence[Suggestion]) -> dict[str, Suggestion]:
+def _shown(
+    field: Field, suggestions: Sequence[Suggestion], worded: Worded
+) -> dict[str, Suggestion]:
     """By the word as it is shown; one that cannot be shown whole is left out."""
     shown: dict[str, Suggestion] = {}
     for made in suggestions:
-        word = plain(made.value, _LONGEST_WORD + 1)
+        word = plain(worded(field, made.value) or "", _LONGEST_WORD + 1)
         if word and len(word) <= _LONGEST_WORD:
             shown.setdefault(word, made)
     return shown

@@ -211,7 +211,7 @@ class Settings(BaseModel):
         tuple[str, ...],
         Field(
             title="Never these words",
-            description="Genres and moods that are never proposed.",
+            description="Genres and moods that are never proposed, nor named in a summary.",
             json_schema_extra={"group": "Tags"},
         ),
     ] = ()

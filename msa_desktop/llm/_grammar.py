@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dataclasses import field as data
 
 from msa_desktop.base.fields import Field
-from msa_desktop.base.proposals import MOST_VALUES
+from msa_desktop.base.proposals import MOST_VALUES, Suggestion
 from msa_desktop.base.vocabulary import LabelKind
 from msa_desktop.llm.candidates import Candidates
 from msa_desktop.llm.rules import in_a_sentence
@@ -24,13 +24,12 @@ _ADJECTIVES = (LabelKind.MOOD, LabelKind.TEMPO)
 _MOST_SAID = 2  # of each kind; a sentence is no list
 
 
-def answer(known: Candidates, kinds: Mapping[str, LabelKind], sayable: Mapping[str, object]) -> str:
+def answer(known: Candidates, kinds: Mapping[str, LabelKind]) -> str:
     """The grammar of the answer on one track.
 
     Args:
         known: What may be said of it.
         kinds: What each label speaks of.
-        sayable: The tags that may be part of a sentence (`grounding.Grounding.phrases`).
     """
     made = _Rules()
     members = []
@@ -40,31 +39,27 @@ def answer(known: Candidates, kinds: Mapping[str, LabelKind], sayable: Mapping[s
             chosen = made.distinct(name.value, words, MOST_VALUES[name], ",")
             optional = "" if name is Field.GENRE else "?"
             members.append(rf'"\"{name.value}\":[" ({chosen}){optional} "]"')
-    if sentence := _sentence(made, known, kinds, sayable):
+    if sentence := _sentence(made, known, kinds):
         members.append(rf'"\"summary\":\"" {sentence} ".\""')
     body = ' "," '.join(members)
     return "\n".join([f'root ::= " "? "{{" {body} "}}"', *made.lines])
 
 
-def _sentence(
-    made: _Rules,
-    known: Candidates,
-    kinds: Mapping[str, LabelKind],
-    sayable: Mapping[str, object],
-) -> str:
+def _sentence(made: _Rules, known: Candidates, kinds: Mapping[str, LabelKind]) -> str:
     """A sentence of two facts or more, without its full stop; "" where fewer are known."""
     genres, moods = (
-        [_music(tag.value) for tag in known.tags[field].values() if tag.value in sayable]
+        list(dict.fromkeys(_music(word) for word in known.tags[field] if word in known.said))
         for field in (Field.GENRE, Field.MOOD)
     )
-    heard = [label.value for label in known.stated]
-    qualities = list(dict.fromkeys([*moods, *(h for h in heard if kinds[h] in _ADJECTIVES)]))
-    sounds = [h for h in heard if kinds[h] is LabelKind.INSTRUMENT]
+    heard = [(kinds[label.labels[0].label], label) for label in known.stated]
+    qualities = [*moods, *(in_a_sentence(one.value) for kind, one in heard if kind in _ADJECTIVES)]
+    qualities = list(dict.fromkeys(qualities))
+    sounds = [in_a_sentence(one.value) for kind, one in heard if kind is LabelKind.INSTRUMENT]
     genre, quality, sound = (
         made.distinct(name, texts, _MOST_SAID, " and ")
         for name, texts in (("said", genres), ("quality", qualities), ("sound", sounds))
     )
-    voices = [_voice(h) for h in heard if kinds[h] is LabelKind.VOICE][:1]
+    voices = [_voice(one) for kind, one in heard if kind is LabelKind.VOICE][:1]
     voice = made.choice("voice", voices) if voices else ""
     forms = []
     if len(genres) > 1:
@@ -132,8 +127,9 @@ def _music(name: str) -> str:
     return in_a_sentence(name).removesuffix(" music")
 
 
-def _voice(label: str) -> str:
-    return "without vocals" if label == _NO_VOICE else f"with {label}"
+def _voice(made: Suggestion) -> str:
+    none = made.labels[0].label == _NO_VOICE
+    return "without vocals" if none else f"with {in_a_sentence(made.value)}"
 
 
 def _article(word: str) -> str:

@@ -11,6 +11,7 @@ from msa_desktop.llm import measured
 from msa_desktop.llm._base import Evidence
 from msa_desktop.llm.prompt import plain
 from msa_desktop.llm.rules import RulesTagger
+from msa_desktop.llm.sayable import Worded
 from msa_desktop.llm.words import Words, is_decade
 
 _OFFERED = {Field.GENRE: 12, Field.MOOD: 6}
@@ -25,10 +26,11 @@ class Candidates:
     """What a model may say of one track.
 
     Attributes:
-        tags: By field, each word that it may say, as it is shown it, and what the word stands for,
-            the surest first.
+        tags: By field, each word as a model is shown it, which is the person's own, and what it
+            stands for, the surest first.
         offered: Those of them that it may choose.
-        stated: Labels that are sure enough to be stated in a sentence, the surest first.
+        stated: Labels that a sentence may state, in the person's words, the surest first.
+        said: What a sentence may state, by its words, and what speaks for it.
         numbers: What the program puts in the place of a name in braces: "{tempo}" is "120 BPM",
             as the file says or else as measured.
     """
@@ -36,6 +38,7 @@ class Candidates:
     tags: Mapping[Field, Mapping[str, Suggestion]]
     offered: Mapping[Field, Mapping[str, Suggestion]]
     stated: tuple[Suggestion, ...]
+    said: Mapping[str, Suggestion]
     numbers: Mapping[str, Suggestion]
 
 
@@ -71,10 +74,12 @@ def gather(
         free = [made for made in usable if takes is None or takes(field, made.value)]
         held = {made.value for made in own} - {made.value for made in free}
         kept = [made for made in usable if made.value in held]
-        offered[field] = _shown(free[:most])
-        tags[field] = _shown(kept[:most]) | offered[field]
+        offered[field] = _shown(field, free[:most], rules.sayable.worded)
+        tags[field] = _shown(field, kept[:most], rules.sayable.worded) | offered[field]
     stated = rules.stated(evidence)[:_STATED]
-    return Candidates(tags, offered, stated, measured.stated(evidence))
+    made = [(field, tag) for field, shown in tags.items() for tag in shown.values()]
+    said = rules.sayable.phrases(made, stated, rules.heard(evidence))
+    return Candidates(tags, offered, stated, said, measured.stated(evidence))
 
 
 def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Suggestion]:
@@ -84,11 +89,13 @@ def _once(own: Sequence[Suggestion], found: Sequence[Suggestion]) -> list[Sugges
     return [*first.values(), *(made for made in found if made.value not in first)]
 
 
-def _shown(suggestions: Sequence[Suggestion]) -> dict[str, Suggestion]:
+def _shown(
+    field: Field, suggestions: Sequence[Suggestion], worded: Worded
+) -> dict[str, Suggestion]:
     """By the word as it is shown; one that cannot be shown whole is left out."""
     shown: dict[str, Suggestion] = {}
     for made in suggestions:
-        word = plain(made.value, _LONGEST_WORD + 1)
+        word = plain(worded(field, made.value) or "", _LONGEST_WORD + 1)
         if word and len(word) <= _LONGEST_WORD:
             shown.setdefault(word, made)
     return shown

@@ -15,8 +15,6 @@ from msa_desktop.base.text import spelling
 from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.llm import _grammar
 from msa_desktop.llm.candidates import Candidates
-from msa_desktop.llm.rules import SURE
-from msa_desktop.llm.words import Words
 
 LONGEST = 240
 """Characters that a sentence may have."""
@@ -37,7 +35,6 @@ FILLERS = frozenset(
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 - both apostrophes are typed
 _SENTENCE = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,'’&/-])*\.")  # noqa: RUF001
-_PLAIN = re.compile(r"[^\W\d_]+(?:[ '&/-]+[^\W\d_]+){0,3}")
 _PHRASE = 4  # words that a phrase of the evidence has at most
 _LEAST_PARTS = 2  # "Folk music." beside the genre "Folk" tells nobody anything
 
@@ -65,37 +62,15 @@ class Grounding:
     """Checks sentences.
 
     Args:
-        words: The table of genres and moods.
         vocabulary: The words for what is heard.
     """
 
-    def __init__(self, words: Words, vocabulary: Vocabulary) -> None:
-        self._words = words
-        self._labels = {label.name: label for label in vocabulary.labels}
-
-    def phrases(self, known: Candidates) -> dict[str, Suggestion]:
-        """What a sentence may state, by its words, and what speaks for it.
-
-        A genre states the broader ones above it, too. A tag that is not sure enough, or is no plain
-        word and so may be anything, is no part of a sentence.
-        """
-        found: dict[str, Suggestion] = {}
-        tags = [made for tags in known.tags.values() for made in tags.values()]
-        for made in (made for made in tags if made.confidence >= SURE):
-            for name in (made.value, *self._words.broader(made.value)):
-                if _PLAIN.fullmatch(name) and len(name) <= 30:
-                    found.setdefault(name, made)
-        for made in known.stated:
-            label = self._labels[made.value]
-            for name in (label.name, *label.variants):
-                if _PLAIN.fullmatch(name):
-                    found.setdefault(name, made)
-        return found
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._kinds = {label.name: label.kind for label in vocabulary.labels}
 
     def grammar(self, known: Candidates) -> str:
         """What a local model's answer on a track may be, in GBNF."""
-        kinds = {name: label.kind for name, label in self._labels.items()}
-        return _grammar.answer(known, kinds, self.phrases(known))
+        return _grammar.answer(known, self._kinds)
 
     def check(self, sentence: str, known: Candidates) -> Grounded:
         """The sentence, if it says nothing but what is known, with the program's numbers put in.
@@ -111,19 +86,12 @@ class Grounding:
             bare = bare.replace(name, "key")  # stands for a word that states nothing
         if not _SENTENCE.fullmatch(bare):
             raise Ungrounded("not one plain sentence")
-        parts = self._parts(_WORD.findall(bare), self._spelled(known))
+        parts = self._parts(_WORD.findall(bare), _spelled(known.said))
         for name, made in known.numbers.items():
             if name in text:
                 text = text.replace(name, made.value)
                 parts.append(made)
         return Grounded(text[0].upper() + text[1:], tuple(dict.fromkeys(parts)))
-
-    def _spelled(self, known: Candidates) -> Mapping[str, Suggestion]:
-        """What may be stated, by its spelling."""
-        found: dict[str, Suggestion] = {}
-        for name, made in self.phrases(known).items():
-            found.setdefault(spelling(name), made)
-        return found
 
     def _parts(self, said: list[str], spelled: Mapping[str, Suggestion]) -> list[Suggestion]:
         parts: list[Suggestion] = []
@@ -150,3 +118,11 @@ class Grounding:
                 if made is not None:
                     return length, made
         return 1, None
+
+
+def _spelled(said: Mapping[str, Suggestion]) -> dict[str, Suggestion]:
+    """What may be stated, by its spelling; of two, the first."""
+    found: dict[str, Suggestion] = {}
+    for name, made in said.items():
+        found.setdefault(spelling(name), made)
+    return found

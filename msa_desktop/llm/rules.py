@@ -11,8 +11,10 @@ from msa_desktop.base.fields import Field
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.proposals import HeardLabel, Suggestion, TaggedNeighbour
+from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.llm import measured
 from msa_desktop.llm._base import NO_TOKENS, Evidence, Room
+from msa_desktop.llm.sayable import SURE, Sayable, Worded, as_it_is
 from msa_desktop.llm.words import Words, is_decade
 
 _TRUST, _LIFT, _SCORE = 1.0, 1.0, 1.0
@@ -23,8 +25,6 @@ and a genre label), each folder predicted from the others: of those said to be 0
 _LEAST = 0.2  # confidence below which a word is not worth a person's time at all
 _MOST_LABELS = 4
 _MOST_NEIGHBOURS = 5
-_LONGEST_WORD = 60  # characters; what a file calls a longer genre is none
-SURE = 0.6  # a word less sure than this is no part of a summary
 _RIVAL = 0.5  # of the surest genre's confidence is held against genres of other families
 _NO_VOICE = "no vocals"
 _VOICES = (_NO_VOICE, "female vocals", "male vocals", "choir", "vocals")
@@ -52,16 +52,21 @@ class RulesTagger:
 
     Args:
         words: The table of genres and moods.
-        usual: The probability each label has over all kinds of music.
+        vocabulary: The words for what is heard.
+        worded: The person's own words, for the summary.
+
+    Attributes:
+        sayable: Which words a summary may use.
     """
 
     id = "rules-1"
     tokens = NO_TOKENS
     fallbacks = 0
 
-    def __init__(self, words: Words, usual: Mapping[str, float]) -> None:
+    def __init__(self, words: Words, vocabulary: Vocabulary, worded: Worded = as_it_is) -> None:
+        self.sayable = Sayable(words, vocabulary, worded)
         self._words = words
-        self._usual = usual
+        self._usual = vocabulary.usual()
 
     def suggest(
         self, evidence: Evidence, _cancel: CancelToken | None = None, _room: Room | None = None
@@ -95,12 +100,13 @@ class RulesTagger:
             )
         }
 
+    def heard(self, evidence: Evidence) -> frozenset[str]:
+        """The labels that are sure enough to be stated in a sentence, and what they imply."""
+        return self.sayable.implied(self._sure(self._all_heard(evidence)))
+
     def stated(self, evidence: Evidence) -> tuple[Suggestion, ...]:
-        """The labels that are sure enough to be stated in a sentence, the surest first."""
-        heard = self._all_heard(evidence)
-        return tuple(
-            Suggestion(one.label.label, one.chance, (one.label,)) for one in _sure(heard, heard)
-        )
+        """The labels that a sentence may state, in the person's words, the surest first."""
+        return tuple(self._said(self._sure(self._all_heard(evidence))).values())
 
     def _all_heard(self, evidence: Evidence) -> dict[str, _Heard]:
         return {score.label: self._heard(score) for score in evidence.labels}
@@ -166,16 +172,19 @@ class RulesTagger:
         evidence: Evidence,
     ) -> Suggestion | None:
         """One sentence of what is sure, or nothing where too little is."""
-        genre_parts, genres = self._stated(Field.GENRE, 2, found, evidence)
+        sure = self._sure(heard)
+        known = self.sayable.implied(sure)
+        genre_parts, genres = self._stated(Field.GENRE, 2, found, evidence, known)
         taken = {label for part in genre_parts for label in part.labels[:1]}
-        mood_parts, moods = self._stated(Field.MOOD, 1, found, evidence, without=taken)
+        mood_parts, moods = self._stated(Field.MOOD, 1, found, evidence, known, without=taken)
         parts = genre_parts + mood_parts
-        instruments = _sure(heard, _INSTRUMENTS)[:2]
-        voices = _sure(heard, _VOICES)[:1]
+        said = self._said(sure)
+        instruments = [made for name, made in said.items() if name in _INSTRUMENTS][:2]
+        voices = {name: made for name, made in said.items() if name in _VOICES}
+        voices = dict(islice(voices.items(), 1))
         if not genres or not (moods or instruments or voices):
             return None
-        parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in instruments]
-        parts += [Suggestion(one.label.label, one.chance, (one.label,)) for one in voices]
+        parts += [*instruments, *voices.values()]
         text = " ".join(map(in_a_sentence, [*moods, _listed(genres)]))
         text = text[0].upper() + text[1:] + ("" if text.lower().endswith("music") else " music")
         numbers = measured.stated(evidence)
@@ -183,10 +192,10 @@ class RulesTagger:
             if name in numbers:
                 text += joint + numbers[name].value
         parts += numbers.values()
-        names = [one.label.label for one in (*instruments, *voices)]
-        if played := [name for name in names if name != _NO_VOICE]:
+        singing = [made for name, made in voices.items() if name != _NO_VOICE]
+        if played := [in_a_sentence(made.value) for made in (*instruments, *singing)]:
             text += " with " + _listed(played)
-        if _NO_VOICE in names:
+        if _NO_VOICE in voices:
             text += ", without vocals"
         labels = dict.fromkeys(label for part in parts for label in part.labels)
         near = dict.fromkeys(near for part in parts for near in part.neighbours)
@@ -206,6 +215,7 @@ class RulesTagger:
         most: int,
         found: Mapping[Field, Sequence[Suggestion]],
         evidence: Evidence,
+        heard: frozenset[str],
         without: Collection[HeardLabel] = (),
     ) -> tuple[list[Suggestion], list[str]]:
         """The words of a field that a summary may use, and the suggestions they come from.
@@ -214,21 +224,38 @@ class RulesTagger:
         already (`without`) says nothing new: "atmospheric ambient music". Nor does a genre above
         another.
         """
-        said = [
-            word
-            for word in evidence.says.get(field, ())
-            if not is_decade(word) and len(word) <= _LONGEST_WORD
-        ]
-        if said:
-            return [], said[:most]
-        sure = [
-            made
+
+        def named(word: str) -> str | None:
+            return self.sayable.tag(field, word, heard)
+
+        own = dict.fromkeys(filter(None, map(named, evidence.says.get(field, ()))))
+        if own:
+            return [], list(own)[:most]
+        sure = {
+            made: name
             for made in found.get(field, ())
-            if made.confidence >= SURE and not set(made.labels[:1]) & set(without)
-        ]
+            if made.confidence >= SURE
+            and not set(made.labels[:1]) & set(without)
+            and (name := named(made.value))
+        }
         above = {genre for made in sure for genre in self._words.broader(made.value)}
         kept = [made for made in sure if made.value not in above][:most]
-        return kept, [made.value for made in kept]
+        return kept, list(dict.fromkeys(sure[made] for made in kept))
+
+    def _sure(self, heard: Mapping[str, _Heard]) -> dict[str, _Heard]:
+        """The labels that are sure, the surest first; none that a surer one contradicts."""
+        sure = [name for name, one in heard.items() if one.chance >= SURE]
+        sure.sort(key=lambda name: -heard[name].chance)
+        return {name: heard[name] for name in self.sayable.together(sure)}
+
+    def _said(self, sure: Mapping[str, _Heard]) -> dict[str, Suggestion]:
+        """By label, what a sentence may state, in the person's words."""
+        known = self.sayable.implied(sure)
+        return {
+            name: Suggestion(said, one.chance, (one.label,))
+            for name, one in sure.items()
+            if (said := self.sayable.label(name, known))
+        }
 
 
 def confidence(score: float, usual: float) -> float:
@@ -289,12 +316,6 @@ def _agreed(chances: Sequence[float]) -> float:
     """
     first, second = [*sorted(chances, reverse=True), 0.0, 0.0][:2]
     return first + (1 - first) * second / 2
-
-
-def _sure(heard: Mapping[str, _Heard], names: Iterable[str]) -> list[_Heard]:
-    """Those of some labels that are sure enough to be stated, the surest first."""
-    found = [heard[name] for name in names if name in heard and heard[name].chance >= SURE]
-    return sorted(found, key=lambda one: -one.chance)
 
 
 def _listed(names: Sequence[str]) -> str:

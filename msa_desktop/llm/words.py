@@ -23,6 +23,7 @@ class Genre:
         labels: How much each word of the label vocabulary says of it, up to 1.
         mixes: Whether it goes with genres of every kind.
         variants: Its other names.
+        heard: Labels of which one must be heard before a sentence uses its name, or None.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Genre:
     labels: Mapping[str, float]
     mixes: bool = False
     variants: tuple[str, ...] = ()
+    heard: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def load(path: Path) -> Words:
             entry.get("labels", {}),
             entry.get("mixes", False),
             tuple(entry.get("as", ())),
+            tuple(entry["heard"]) if "heard" in entry else None,
         )
         for name, entry in table["genres"].items()
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from msa_desktop.base.errors import UserError
@@ -198,6 +198,39 @@ def is_wanted(field: Field, word: str, by: Rules) -> bool:
         return True
     names = {spelling(word), spelling(_mine(field, word, by))}
     return not names & by.denied and (not by.allowed or bool(names & by.allowed))
+
+
+class Wording:
+    """The person's own words for those of a summary, by the settings in force.
+
+    Args:
+        settings: The settings in force.
+        words: The vocabulary, to tell spellings of one word.
+    """
+
+    def __init__(self, settings: Callable[[], Settings], words: Words) -> None:
+        self._settings = settings
+        self._words = words
+        self._made: tuple[Settings, Rules] | None = None
+
+    def __call__(self, field: Field, word: str) -> str | None:
+        """See `llm.sayable.Worded`. What is denied as a tag of any field is not said.
+
+        Raises:
+            UserError: As `rules`.
+        """
+        by = self._by()
+        mine = by.renamed.get(spelling(word), word)
+        names = _keys(self._words, [word, mine])
+        if names & by.denied or (field in _WORDS_OF and by.allowed and not names & by.allowed):
+            return None
+        return mine
+
+    def _by(self) -> Rules:
+        settings = self._settings()
+        if self._made is None or self._made[0] is not settings:
+            self._made = settings, rules(settings, self._words)
+        return self._made[1]
 
 
 def _narrowed(kept: Sequence[Suggestion], words: Words) -> list[Suggestion]:

@@ -49,8 +49,8 @@ class Taggers:
         self._models = models
         self._settings = settings
         self._events = events
-        self._rules = RulesTagger(words, vocabulary.usual())
-        self._grounding = Grounding(words, vocabulary)
+        self._rules = RulesTagger(words, vocabulary, policy.Wording(settings, words))
+        self._grounding = Grounding(vocabulary)
         self._lock = threading.Lock()
         self._made_for: object = None
         self._made: LlamaTagger | None = None

@@ -72,7 +72,7 @@ def test_anything_else_is_refused(sentence: str) -> None:
 
 def test_no_word_of_the_tables_is_said_without_a_reason() -> None:
     known = known_of(METAL)
-    allowed = {name.lower() for name in GROUNDING.phrases(known)}
+    allowed = {name.lower() for name in known.said}
     names = {*WORDS.genres, *WORDS.moods}
     names |= {name for label in VOCABULARY.labels for name in (label.name, *label.variants)}
     unknown = [name for name in names if name.lower() not in allowed]
@@ -108,4 +108,4 @@ def test_too_little_is_told_apart() -> None:
 def test_a_tag_that_may_be_anything_is_no_part_of_a_sentence() -> None:
     votes = {"Buy at www.example.com": 0.9, "Rock": 0.8, "4/4": 0.7, "a b c d e f": 0.65}
     known = candidates.gather(evidence(votes, (near(1, *votes),)), RULES, WORDS)
-    assert set(GROUNDING.phrases(known)) == {"Rock"}
+    assert set(known.said) == {"Rock"}

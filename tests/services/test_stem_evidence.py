@@ -49,7 +49,7 @@ def told(scores: dict[str, float], parts: dict[str, HeardStem]) -> dict[str, Lab
 
 
 def grouping(found: dict[str, LabelScore]) -> dict[str, float]:
-    tagger = RulesTagger(words.load(resources() / "words.toml"), USUAL)
+    tagger = RulesTagger(words.load(resources() / "words.toml"), VOCABULARY)
     made = tagger.suggest(Evidence(tuple(found.values()), {}, {}, {}))
     return {one.value: one.confidence for one in made.get(Field.GROUPING, ())}
 

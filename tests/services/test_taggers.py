@@ -9,6 +9,7 @@ import pytest
 from msa_desktop.app import App
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import Event, ModelProgress
+from msa_desktop.base.fields import Field
 from msa_desktop.base.settings import TaggerChoice
 from msa_desktop.llm._engine import Question, Reply
 from msa_desktop.llm.process import ModelProcess
@@ -16,7 +17,7 @@ from msa_desktop.services import taggers
 from msa_desktop.services.models import Models
 from tests.services.conftest import until
 from tests.support_gguf import gguf
-from tests.support_llm import scripted
+from tests.support_llm import METAL, scripted
 
 
 def test_the_rules_are_the_default(app: App) -> None:
@@ -160,3 +161,14 @@ def test_one_is_kept_until_the_settings_change(app: App) -> None:
     assert app.taggers.current() is not second  # it must not choose what is not wanted
     app.override(tagger=TaggerChoice.RULES)
     assert app.taggers.current().id == "rules-1"
+
+
+def test_a_summary_is_in_the_persons_words(app: App) -> None:
+    def summary() -> str:
+        return app.taggers.current().suggest(METAL)[Field.SUMMARY][0].value
+
+    assert summary().startswith("Aggressive thrash metal and punk music")
+    app.override(denied_words=("Thrash", "Guitar", "Angry"), renamed_words=("Punk = Noise",))
+    assert summary() == "Energetic metal and noise music at 162 BPM in E minor."
+    app.override(denied_words=(), renamed_words=(), allowed_words=("punk rock",))
+    assert summary() == "Punk music at 162 BPM in E minor with guitar.", "guitar is no tag"

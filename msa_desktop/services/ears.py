@@ -61,6 +61,14 @@ class Ears:
         """Answers by other indexes from now on."""
         self._indexes = indexes
 
+    def ids(self) -> Ids:
+        """The tracks that anybody has heard, rising."""
+        each = []
+        for index in self._indexes.values():
+            index.refresh()
+            each.append(index.ids())
+        return reduce(np.union1d, each, np.empty(0, np.int64))
+
     def nearest(self, track_id: int, count: int, encoder: str | None = None) -> Alike:
         """The tracks that sound most like one, best first; itself is left out.
 

@@ -213,9 +213,7 @@ class TextSearch:
             return nobody(), np.empty(0, np.float32)
         return self._summaries.standing(sentence)
 
-    def _left(
-        self, fits: Fits, read: Mapping[str, FloatArray], like: Sequence[TrackId]
-    ) -> Ids:
+    def _left(self, fits: Fits, read: Mapping[str, FloatArray], like: Sequence[TrackId]) -> Ids:
         """What vectors are to judge of the tracks that conditions leave, rising: all, or many."""
         left = fits.left()
         if len(left) <= _JUDGED_WHOLE:
@@ -249,7 +247,9 @@ class TextSearch:
         ])  # fmt: skip
         known = ~np.isnan(each)
         logs = np.log(each, where=known, out=np.zeros_like(each)).sum(axis=0)
-        others = np.where(known.any(axis=0), np.exp(logs / np.maximum(1, known.sum(axis=0))), np.nan)
+        others = np.where(
+            known.any(axis=0), np.exp(logs / np.maximum(1, known.sum(axis=0))), np.nan
+        )
         for encoder, good in zip(read, each, strict=True):
             fits.weigh(np.where(np.isnan(good), others, good), weight / len(read))
             fits.credit(encoder, good >= STANDS_OUT)

@@ -199,13 +199,13 @@ def test_what_one_encoder_has_not_heard_the_others_judge(tmp_path: Path) -> None
         })  # fmt: skip
 
         def hear_late(track_id: int, vector: FloatArray) -> None:
-            heard = [Embedding("late", "1", vector.astype(np.float32))]
+            heard = [Embedding("late", "1", vector)]
             house.writer.run(lambda conn: writes.store_analysis(conn, track_id, heard))
 
         for n in range(40):
-            vector = chance.normal(size=4)
+            vector = chance.normal(size=4).astype(np.float32)
             hear_late(house.put(f"{n}.mp3", vector=tuple(vector)), vector)
-        half = np.array([1, 0.7, 0, 0])
+        half = np.array([1, 0.7, 0, 0], np.float32)
         hear_late(house.put("half.mp3", vector=tuple(half)), half)
         right = house.put("right.mp3", vector=(1, 0.1, 0, 0))
         (unheard,) = house.add("unheard.mp3")

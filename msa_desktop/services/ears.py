@@ -61,13 +61,12 @@ class Ears:
         """Answers by other indexes from now on."""
         self._indexes = indexes
 
-    def ids(self) -> Ids:
-        """The tracks that anybody has heard, rising."""
-        each = []
-        for index in self._indexes.values():
+    def heard(self) -> list[Ids]:
+        """The tracks that each encoder has heard, rising."""
+        indexes = list(self._indexes.values())
+        for index in indexes:
             index.refresh()
-            each.append(index.ids())
-        return reduce(np.union1d, each, np.empty(0, np.int64))
+        return [index.ids() for index in indexes]
 
     def nearest(self, track_id: int, count: int, encoder: str | None = None) -> Alike:
         """The tracks that sound most like one, best first; itself is left out.

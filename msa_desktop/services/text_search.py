@@ -49,7 +49,7 @@ _TAGGED, _NAMED, _SUMMARISED, _TITLE = 0.9, 0.6, 0.5, 0.9  # as witnesses for a 
 _TEXT, _TEXT_ELSEWHERE = 0.95, 0.7  # fits of text; elsewhere: in an album, folder or summary
 _FAINT = 0.5  # the weight of a thing that no track stands out by
 _CANDIDATES = 500  # judged by vectors: so many by words, and so many of each encoder
-_CANDIDATES_LEFT = 2500  # of each encoder, where conditions will leave out some of them
+_CANDIDATES_LEFT = 1500  # of each encoder, where conditions will leave out some of them
 _JUDGED_WHOLE = 20_000  # tracks that vectors judge one by one
 _SAMPLE = 500  # tracks that show how an encoder's scores lie in this library
 
@@ -163,26 +163,32 @@ class TextSearch:
             *(ids for ids, negated in conditions if not negated),
         ]
         by_vectors = bool(read or like or unlike)
-        if by_vectors:
-            more.append(self._ears.ids())
+        # Where conditions choose, or nothing says where to look, all that is left is judged.
+        whole = by_vectors and bool(conditions or not (known or read or like))
+        most = max(count, _CANDIDATES)
+        near = nobody()
+        if whole:
+            more += self._ears.heard()
+        elif by_vectors:
+            near = self._nearest(read, like, most)
+            more.append(near)
         fits = Fits(_joined(heard.ids, more))
         meanings = self._weigh_terms(fits, heard, known)
         for ids, negated in conditions:
             fits.keep(ids, negated=negated)
         fits.keep(np.array([*like, *unlike], np.int64), negated=True)
-        whole = max(1, len(query.terms))
+        all_words = max(1, len(query.terms))
         if len(said):
             good = fits.spread(said, fit(meant), USUAL)
-            fits.weigh(good, _SUMMARY * whole)
+            fits.weigh(good, _SUMMARY * all_words)
             fits.credit(summaries.ENCODER, good >= STANDS_OUT)
         if by_vectors:
-            if conditions or not (known or read or like):
+            if whole:
                 candidates = self._left(fits, read, like)
             else:
-                near = self._nearest(fits, read, like, max(count, _CANDIDATES))
-                candidates = np.union1d(fits.leading(_CANDIDATES), near)
+                candidates = np.union1d(fits.leading(most), near)
             fits.keep(candidates)
-            self._weigh_readings(fits, candidates, read, whole)
+            self._weigh_readings(fits, candidates, read, all_words)
             self._weigh_likeness(fits, candidates, like, _LIKE)
             self._weigh_likeness(fits, candidates, unlike, _UNLIKE, negated=True)
 
@@ -218,22 +224,21 @@ class TextSearch:
         left = fits.left()
         if len(left) <= _JUDGED_WHOLE:
             return left
-        if not (read or like):  # whom to be unlike says nothing of where to look
-            return sample(left, _JUDGED_WHOLE)
-        near = self._nearest(fits, read, like, _CANDIDATES_LEFT)
-        return np.union1d(fits.leading(_CANDIDATES), near)
+        if read or like:
+            some = self._nearest(read, like, _CANDIDATES_LEFT)
+            some = some[among(some, left)]
+        else:  # whom to be unlike says nothing of where to look
+            some = sample(left, _JUDGED_WHOLE)
+        return np.union1d(fits.leading(_CANDIDATES), some)
 
-    def _nearest(
-        self, fits: Fits, read: Mapping[str, FloatArray], like: Sequence[TrackId], count: int
-    ) -> Ids:
+    def _nearest(self, read: Mapping[str, FloatArray], like: Sequence[TrackId], count: int) -> Ids:
         """The tracks nearest to sentences and tracks, so many to each, rising."""
         found = [self._ears.near(encoder, vector, count)[0] for encoder, vector in read.items()]
         try:
             found += [self._ears.nearest(seed, count).ids for seed in like]
         except KeyError:
             raise UserError("A track to compare with was not listened to yet.") from None
-        near = np.unique(np.concatenate([nobody(), *found]))
-        return near[among(near, fits.ids)]  # less what was heard since the search began
+        return np.unique(np.concatenate([nobody(), *found]))
 
     def _weigh_readings(
         self, fits: Fits, candidates: Ids, read: Mapping[str, FloatArray], weight: float
@@ -245,11 +250,8 @@ class TextSearch:
             fits.spread(candidates, fit(self._ears.nearness(encoder, vector, candidates)), np.nan)
             for encoder, vector in read.items()
         ])  # fmt: skip
-        known = ~np.isnan(each)
-        logs = np.log(each, where=known, out=np.zeros_like(each)).sum(axis=0)
-        others = np.where(
-            known.any(axis=0), np.exp(logs / np.maximum(1, known.sum(axis=0))), np.nan
-        )
+        with np.errstate(invalid="ignore"):  # NaN where none can
+            others = np.nansum(each, axis=0) / np.count_nonzero(~np.isnan(each), axis=0)
         for encoder, good in zip(read, each, strict=True):
             fits.weigh(np.where(np.isnan(good), others, good), weight / len(read))
             fits.credit(encoder, good >= STANDS_OUT)
@@ -275,9 +277,9 @@ class TextSearch:
             except KeyError:
                 raise UserError("A track to compare with was not listened to yet.") from None
             others = alike.scores[among(ids, usual) & (ids != seed) & ~np.isnan(alike.scores)]
-            if len(others):
-                deviation = max(float(others.std()), 1e-6)
-                standing += (alike.scores - others.mean()) / np.float32(deviation * len(seeds))
+            mean = others.mean() if len(others) else 0
+            deviation = max(float(others.std()), 1e-6) if len(others) else 1
+            standing += (alike.scores - mean) / np.float32(deviation * len(seeds))
         good = fits.spread(ids, fit(standing), np.nan)
         fits.weigh(good, weight, negated=negated, least=0)
         if not negated:

@@ -8,6 +8,7 @@ import pytest
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Embedding, FloatArray
+from msa_desktop.services import text_search
 from msa_desktop.services.ears import Ears
 from msa_desktop.services.text_search import Meaning, make
 from msa_desktop.store import writes
@@ -163,6 +164,31 @@ def test_what_nobody_has_heard_is_no_answer_to_sound(house: House) -> None:
     tagged = house.put("tagged.mp3", genre=("Rock",), year=1990, vector=(9, 0, 0, 0))
     seed = house.put("seed.mp3", vector=(9, 1, 0, 0))
     assert house.find("rock year:1990", 1, like=[seed]) == [tagged]
+
+
+def test_where_only_the_track_itself_was_heard_nothing_is_like_it(house: House) -> None:
+    seed = house.put("seed.mp3", vector=(1, 0, 0, 0))
+    house.add("a.mp3", "b.mp3")
+    house.put("heard by others.mp3")
+    house.writer.run(lambda conn: conn.execute("DELETE FROM vectors WHERE track_id != ?", (seed,)))
+    assert house.find("", like=[seed]) == []
+    assert house.find("", unlike=[seed]) == []
+
+
+def test_many_may_be_asked_for_and_many_fulfil_a_condition(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_search, "_CANDIDATES", 4)
+    monkeypatch.setattr(text_search, "_CANDIDATES_LEFT", 20)
+    monkeypatch.setattr(text_search, "_JUDGED_WHOLE", 30)
+    crowd = house.crowd(60)
+    for one in crowd:
+        house.read(one, "Noel" if one == crowd[-1] else "", year=1990)
+    seed = crowd[0]
+    assert len(house.find("", 50, like=[seed])) == 50
+    assert house.find("year:1990", 1, like=[seed]) == house.find("", 1, like=[seed])
+    assert len(house.find("year:1990", 50, unlike=[seed])) > 20, "some of them are judged"
+    assert house.find("year:1990 noel", 1, unlike=[seed]) == [crowd[-1]]
 
 
 def test_every_track_that_fulfils_the_conditions_is_judged(tmp_path: Path) -> None:

@@ -98,8 +98,8 @@ def build_command(
 ) -> None:
     """Makes a reference index of a folder of audio and a table of what it is.
 
-    The table is FMA's tracks.csv (with genres.csv beside it), or a CSV with the columns path,
-    title, artist, album, and genre, mood or tags. A build that was ended goes on where it was.
+    The table is FMA's tracks.csv (with genres.csv beside it), or a CSV with the column path and
+    some of title, artist, album, genre, mood, tags. A build that was ended goes on where it was.
     """
     app = open_app()
     if workers is not None:
@@ -155,6 +155,8 @@ def import_command(
     licence: str,
 ) -> None:
     """Takes in vectors and a table that belong together row by row.
+
+    The table is JSON, JSON lines or CSV and has some of title, artist, album, genre, mood, tags.
 
     Where one is longer, nothing is taken in: both ways to align them are tried, and you are told
     how often the nearest neighbour is by the same artist. Then choose with --align.

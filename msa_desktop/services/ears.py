@@ -61,6 +61,13 @@ class Ears:
         """Answers by other indexes from now on."""
         self._indexes = indexes
 
+    def heard(self) -> list[Ids]:
+        """The tracks that each encoder has heard, rising."""
+        indexes = list(self._indexes.values())
+        for index in indexes:
+            index.refresh()
+        return [index.ids() for index in indexes]
+
     def nearest(self, track_id: int, count: int, encoder: str | None = None) -> Alike:
         """The tracks that sound most like one, best first; itself is left out.
 

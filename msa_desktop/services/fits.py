@@ -4,7 +4,8 @@ Every thing asked for gives each track a fit between 0 and 1, and a track's scor
 geometric mean: a track must fit all of them, and standing out by one does not make up for another.
 What is measured on a scale of its own is standardised over the library, and one logistic curve
 makes fits of it: a track one deviation above the usual fits by half. What is negated fits by as
-much as is lacking to 1.
+much as is lacking to 1. A track of which one thing is not known is as the usual track there, which
+is neither good nor bad; one of which nothing is known is no answer.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ def fit(standing: FloatArray, *, half_at: float = 1.0) -> FloatArray:
     """
     curve: FloatArray = 1 / (1 + np.exp(-_STEEP * (standing - np.float32(half_at))))
     return LEAST + (1 - 2 * LEAST) * curve
+
+
+USUAL = float(fit(np.zeros(1, np.float32))[0])
+"""The fit of the usual track."""
 
 
 def among(some: Ids, ids: Ids) -> Flags:
@@ -73,7 +78,8 @@ class Fits:
     def __init__(self, ids: Ids) -> None:
         self.ids = ids
         self._total = np.zeros(len(ids), np.float32)  # of logarithms
-        self._weight = np.zeros(len(ids), np.float32)
+        self._weight = 0.0
+        self._known = np.zeros(len(ids), np.bool_)
         self._kept = np.ones(len(ids), np.bool_)
         self._wanted = False
         self._answers = np.zeros(len(ids), np.bool_)
@@ -105,15 +111,17 @@ class Fits:
         """Adds one thing asked for.
 
         Args:
-            fits: Shape (n,), 0 to 1; NaN where it is not known: it does not count there.
+            fits: Shape (n,), 0 to 1; NaN where it is not known: it counts as `USUAL` there, and is
+                no reason to list the track.
             weight: How much it counts, beside the others.
             negated: Whether it is not wanted.
             least: By how much a track must fit for this to be a reason to list it.
         """
         known = ~np.isnan(fits)
-        right = np.where(known, 1 - fits if negated else fits, 1)
-        self._total += weight * np.log(right)
-        self._weight += weight * known
+        told = np.where(known, fits, np.float32(USUAL))
+        self._total += weight * np.log(1 - told if negated else told)
+        self._weight += weight
+        self._known |= known
         if not negated:
             self._wanted = True
             self._answers |= known & (fits >= least)
@@ -133,7 +141,8 @@ class Fits:
 
     def best(self, count: int) -> list[Best]:
         """The best tracks, so many at most; none that answers nothing that is wanted."""
-        places, scores = self._top(self._kept & (self._answers | (not self._wanted)), count)
+        answers = self._answers if self._wanted else self._known | (not self._weight)
+        places, scores = self._top(self._kept & answers, count)
         return [
             Best(
                 int(self.ids[place]),
@@ -144,6 +153,10 @@ class Fits:
             for place, score in zip(places, scores, strict=True)
         ]
 
+    def left(self) -> Ids:
+        """The tracks that were not left out, rising."""
+        return self.ids[self._kept]
+
     def leading(self, count: int) -> Ids:
         """The best tracks so far, also where they answer nothing yet: what else to judge."""
         return self.ids[self._top(self._kept, count)[0]]
@@ -151,7 +164,7 @@ class Fits:
     def _top(self, flags: Flags, count: int) -> tuple[NDArray[np.intp], FloatArray]:
         """The places and scores of the best among some tracks, the best first."""
         places = np.flatnonzero(flags)
-        logs = self._total[places] / np.maximum(self._weight[places], np.float32(1e-6))
+        logs = self._total[places] / np.float32(self._weight or 1)
         if count < len(places):
             least = np.partition(logs, -count)[-count]
             places, logs = places[logs >= least], logs[logs >= least]

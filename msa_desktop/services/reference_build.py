@@ -26,7 +26,7 @@ from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services import listening
 from msa_desktop.services.listening import MakePool
 from msa_desktop.services.reference_tables import AudioRow
-from msa_desktop.store.reference import ReferenceTrack
+from msa_desktop.store.reference import ReferenceTrack, check_room
 
 _TELL_EVERY = 0.1
 
@@ -69,26 +69,28 @@ def hear(
         cancel: Looked at several times a second.
 
     Raises:
-        UserError: The encoder cannot be run here, or somebody else is building this index.
+        UserError: The encoder cannot be run here, somebody else is building this index, or it
+            would be too large.
         Cancelled: The person ended it; what was heard is kept.
         OSError: `kept` cannot be written.
     """
     rows = list(rows)
     stamps = [_stamp(folder / row.path) for row in rows]
+    present = [row.track for row, stamp in zip(rows, stamps, strict=True) if stamp is not None]
+    check_room(present, encoder.dimension)
     with _Kept(kept, encoder) as notes:
         wanted = {
             number: str(folder / row.path)
             for number, (row, stamp) in enumerate(zip(rows, stamps, strict=True))
             if stamp is not None and stamp not in notes.vectors
         }
-        there = sum(stamp is not None for stamp in stamps)
         failed = [
             (row.path, "The file is not there.")
             for row, stamp in zip(rows, stamps, strict=True)
             if stamp is None
         ]
-        known = there - len(wanted)
-        tell(known, there)
+        known = len(present) - len(wanted)
+        tell(known, len(present))
         tasks = [
             Task(TrackId(number), path, Work.LISTEN, (encoder,)) for number, path in wanted.items()
         ]
@@ -105,7 +107,7 @@ def hear(
                     failed.append((rows[number].path, outcome.failure or "It could not be heard."))
                 else:
                     notes.add(stamp, vector)
-                tell(known + done, there)
+                tell(known + done, len(present))
         pairs = [
             (notes.vectors[stamp], row.track)
             for row, stamp in zip(rows, stamps, strict=True)
@@ -145,7 +147,7 @@ def _stamp(path: Path) -> str | None:
     """What a file is known by: another one of its name is heard again. None: not there."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a NUL is in no path
         return None
     return f"{path} {found.st_size} {found.st_mtime_ns}"
 

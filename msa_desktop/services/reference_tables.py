@@ -6,15 +6,17 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import display_path
 from msa_desktop.base.paths import is_inside
+from msa_desktop.base.text import printable
 from msa_desktop.store.reference import MOST_BYTES, ReferenceTrack
 
 GENRES = "genres.csv"
@@ -29,6 +31,9 @@ _COLUMNS = {
     "album": ("album", "album_title"),
 }
 _TAG_COLUMNS = ("genre", "genres", "mood", "moods", "tags", "tag_list")
+_KNOWN = frozenset(_TAG_COLUMNS).union(*_COLUMNS.values())
+_DELIMITERS = ",;\t"  # Excel writes the one that the person's language leaves free
+_MOST_SHOWN, _LONGEST_SHOWN = 10, 40  # names of columns that are not known
 _PATH_COLUMNS = ("path", "file", "filename")
 
 
@@ -49,7 +54,8 @@ def read_audio_table(table: Path, folder: Path) -> Iterator[AudioRow]:
 
     Args:
         table: FMA's tracks.csv with genres.csv beside it, or a CSV with the columns path (below
-            `folder`), title, artist, album, and genre, mood or tags (several split by ";").
+            `folder`), and some of title, artist, album, genre, mood, tags (several split by ";").
+            Between cells stands a comma, a semicolon or a tab.
         folder: Holds the audio. Of FMA's tracks, which come in subsets, only those are given
             whose file is there.
 
@@ -70,6 +76,7 @@ def read_audio_table(table: Path, folder: Path) -> Iterator[AudioRow]:
                 f'{display_path(str(table))} has no column "path" in its first line, and is not '
                 "FMA's tracks.csv."
             )
+        _check_names(table, names)
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             path = os.path.normpath(row.get(column, ""))
@@ -94,29 +101,55 @@ def read_metadata(path: Path) -> list[ReferenceTrack]:
     if path.suffix.lower() == ".csv":
         with _csv_rows(path) as rows:
             names = [name.strip().lower() for name in next(rows, [])]
+            _check_names(path, names)
             return [track(dict(zip(names, cells, strict=False))) for cells in rows]
     try:
         if path.stat().st_size > MOST_BYTES:
             raise UserError(f"{shown} is larger than a reference index may be.")
         text = path.read_text("utf-8-sig").strip()
-        found = json.loads(text if text[:1] == "[" else f"[{','.join(text.splitlines())}]")
+        if text[:1] == "[":
+            found = json.loads(text)
+        else:  # a line ends with "\n": JSON may hold all else that Python would split at
+            found = [json.loads(line) for line in text.split("\n") if line.strip()]
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{shown} is no JSON: neither a list nor an object a line.") from error
     if not all(isinstance(row, dict) for row in found):
         raise UserError(f"{shown} holds something else than one object for each track.")
+    found = [{name.strip().lower(): value for name, value in row.items()} for row in found]
+    if found:
+        _check_names(path, list(dict.fromkeys(name for row in found for name in row)))
     return [track(row) for row in found]
 
 
 def track(row: Mapping[str, Any]) -> ReferenceTrack:
-    """What one row says."""
+    """What one row says; its names in small letters."""
     said = {
-        field: next((str(row[name]) for name in names if row.get(name)), "")
+        field: next(filter(None, (_name(row.get(name)) for name in names)), "")
         for field, names in _COLUMNS.items()
     }
     tags = [word for name in _TAG_COLUMNS for word in _words(row.get(name))]
     return ReferenceTrack(**said, tags=tuple(dict.fromkeys(tags)))
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """Refuses a table that says nothing of its tracks, or says it in words of its own.
+
+    Raises:
+        UserError: No column is known.
+    """
+    if _KNOWN.isdisjoint(names):
+        shown = [printable(name)[:_LONGEST_SHOWN] for name in names[:_MOST_SHOWN]]
+        raise UserError(
+            f"{display_path(str(path))} has none of the columns title, artist, album, genre, mood "
+            f"and tags. It has: {', '.join(shown) or 'none'}."
+        )
+
+
+def _name(value: object) -> str:
+    """What a cell says; pandas writes NaN where it has nothing, which is nobody's name."""
+    return str(value) if type(value) in (str, int) and value else ""
 
 
 def _words(value: object) -> list[str]:
@@ -181,7 +214,10 @@ def _csv_rows(path: Path) -> Iterator[Iterator[list[str]]]:
     limit = csv.field_size_limit(_LONGEST_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield (cells for cells in csv.reader(file) if cells)
+            head = file.readline(_LONGEST_CELL)
+            delimiter = max(_DELIMITERS, key=head.count)
+            lines = csv.reader(chain([head], file), delimiter=delimiter)
+            yield (cells for cells in lines if cells)
     except OSError as error:
         raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from error
     except (csv.Error, UnicodeDecodeError) as error:

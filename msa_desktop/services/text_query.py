@@ -23,7 +23,10 @@ from msa_desktop.services.lexicon import Concept, Lexicon, decade
 from msa_desktop.store.text import words
 from msa_desktop.store.word_rows import Phrase
 
-_PART = re.compile(r'(?P<minus>-(?=\S))?(?:(?P<name>[a-z]+):)?(?P<value>"[^"]*"?|\S+)?', re.I)
+_DASHES = "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"  # as phones and word processors write "-"
+_PART = re.compile(
+    rf'(?P<minus>[-{_DASHES}](?=\S))?(?:(?P<name>[a-z]+):)?(?P<value>"[^"]*"?|\S+)?', re.I
+)
 _NEGATIONS = frozenset({"no", "without", "not", "minus"})
 # What goes on with what turned the last around: "no drums or vocals", "without drums and vocals".
 _GOING_ON = {"or": _NEGATIONS, "nor": _NEGATIONS, "and": frozenset({"without"})}
@@ -36,7 +39,8 @@ _FILLERS = frozenset({
 })  # fmt: skip
 _MOST_TERMS = 32
 _SLOWEST = 20.0  # beats a minute: "bpm:12" is on the way to "bpm:124"
-_RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|\u2013|\.\.)\s*(?P<high>\d+(?:\.\d+)?)?")
+_RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)?\s*(?:-|\.\.)\s*(?P<high>\d+(?:\.\d+)?)?")
+_PLAIN_DASH = str.maketrans(dict.fromkeys(_DASHES, "-"))
 _BOUND = re.compile(r"(?P<sign>[<>]=?)?\s*(?P<number>\d+(?:\.\d+)?)")
 
 
@@ -109,7 +113,7 @@ class TextQuery:
     Attributes:
         sentence: What is wanted, as one text for an encoder that reads: no conditions, nothing
             negated.
-        ignored: Words that say nothing by themselves.
+        ignored: Words that say nothing by themselves, and what goes beyond the most terms.
     """
 
     terms: tuple[Term, ...] = ()
@@ -190,9 +194,16 @@ def parse(text: str, lexicon: Lexicon) -> TextQuery:
     take()
     if not terms and ignored:  # "The The": it is all there is
         terms, ignored = [Term(word, (word,)) for word in ignored], []
-    terms = terms[:_MOST_TERMS]
-    sentence = " ".join(term.typed for term in terms if not term.negated)
-    return TextQuery(tuple(terms), tuple(conditions), sentence, tuple(ignored))
+    terms, more = terms[:_MOST_TERMS], terms[_MOST_TERMS:]
+    taken = {term.typed for term in terms}
+    ignored += [term.typed for term in more if term.typed not in taken]
+    sentence = " ".join(term.typed for term in terms if _readable(term))
+    return TextQuery(tuple(terms), tuple(conditions), sentence, tuple(dict.fromkeys(ignored)))
+
+
+def _readable(term: Term) -> bool:
+    """Whether it may stand in an encoder's sentence: encoders hear "no vocals" as vocals."""
+    return not term.negated and (term.quoted or term.words[0] not in _NEGATIONS)
 
 
 def _quotation(text: str, minus: bool, lexicon: Lexicon) -> list[Term]:
@@ -266,7 +277,7 @@ def _unreadable(operator: Operator, typed: str, text: str) -> str:
 
 def _span(text: str, operator: Operator) -> tuple[float, float] | None:
     """The lowest and the highest number meant, or None."""
-    text = text.replace(" ", "")
+    text = text.replace(" ", "").translate(_PLAIN_DASH)
     if operator is Operator.YEAR and (years := decade(fold(text))):
         return float(years[0]), float(years[1])
     if operator is Operator.YEAR:

@@ -9,7 +9,8 @@ which they judge the whole; what a track's summary means (`services.summaries`) 
 track without one is taken to have the usual one: to have said nothing is neither good nor bad.
 
 Words and summaries judge every track. Vectors of sound judge the 500 that words put first and the
-500 nearest, so that a library of any size is answered quickly.
+500 nearest, so that a library of any size is answered quickly; but every track that fulfils the
+conditions, up to 20,000, for these are seldom among the nearest of all.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.llm.words import Words
 from msa_desktop.services import lexicon, summaries
 from msa_desktop.services.ears import Ears
-from msa_desktop.services.fits import LEAST, STANDS_OUT, Fits, Flags, Ids, among, fit
+from msa_desktop.services.fits import LEAST, STANDS_OUT, USUAL, Fits, Flags, Ids, among, fit
 from msa_desktop.services.fusion import sample
 from msa_desktop.services.label_scores import Heard, LabelScores
 from msa_desktop.services.lexicon import Concept, Lexicon
@@ -46,9 +47,10 @@ _LIKE, _UNLIKE = 2.0, 1.0
 _SUMMARY = 0.5  # of the weight of all words
 _TAGGED, _NAMED, _SUMMARISED, _TITLE = 0.9, 0.6, 0.5, 0.9  # as witnesses for a thing
 _TEXT, _TEXT_ELSEWHERE = 0.95, 0.7  # fits of text; elsewhere: in an album, folder or summary
-_USUAL = float(fit(np.zeros(1, np.float32))[0])  # of a track that is not known
 _FAINT = 0.5  # the weight of a thing that no track stands out by
 _CANDIDATES = 500  # judged by vectors: so many by words, and so many of each encoder
+_CANDIDATES_LEFT = 1500  # of each encoder, where conditions will leave out some of them
+_JUDGED_WHOLE = 20_000  # tracks that vectors judge one by one
 _SAMPLE = 500  # tracks that show how an encoder's scores lie in this library
 
 
@@ -155,28 +157,38 @@ class TextSearch:
         said, meant = self._meant(read)
         conditions = [(self._fulfilling(one, heard), one.negated) for one in query.conditions]
         known, unknown = self._witnesses(query.terms)
-        near = self._nearest(read, like)
         more = [
             said,
             *(witness.all() for witness in known),
             *(ids for ids, negated in conditions if not negated),
-            near,
         ]
+        by_vectors = bool(read or like or unlike)
+        # Where conditions choose, or nothing says where to look, all that is left is judged.
+        whole = by_vectors and bool(conditions or not (known or read or like))
+        most = max(count, _CANDIDATES)
+        near = nobody()
+        if whole:
+            more += self._ears.heard()
+        elif by_vectors:
+            near = self._nearest(read, like, most)
+            more.append(near)
         fits = Fits(_joined(heard.ids, more))
         meanings = self._weigh_terms(fits, heard, known)
         for ids, negated in conditions:
             fits.keep(ids, negated=negated)
         fits.keep(np.array([*like, *unlike], np.int64), negated=True)
-        whole = max(1, len(query.terms))
+        all_words = max(1, len(query.terms))
         if len(said):
-            good = fits.spread(said, fit(meant), _USUAL)
-            fits.weigh(good, _SUMMARY * whole)
+            good = fits.spread(said, fit(meant), USUAL)
+            fits.weigh(good, _SUMMARY * all_words)
             fits.credit(summaries.ENCODER, good >= STANDS_OUT)
-        if read or like or unlike:
-            candidates = np.union1d(fits.leading(_CANDIDATES), near)
+        if by_vectors:
+            if whole:
+                candidates = self._left(fits, read, like)
+            else:
+                candidates = np.union1d(fits.leading(most), near)
             fits.keep(candidates)
-            for encoder, vector in read.items():
-                self._weigh_reading(fits, candidates, encoder, vector, whole / len(read))
+            self._weigh_readings(fits, candidates, read, all_words)
             self._weigh_likeness(fits, candidates, like, _LIKE)
             self._weigh_likeness(fits, candidates, unlike, _UNLIKE, negated=True)
 
@@ -207,24 +219,42 @@ class TextSearch:
             return nobody(), np.empty(0, np.float32)
         return self._summaries.standing(sentence)
 
-    def _nearest(self, read: Mapping[str, FloatArray], like: Sequence[TrackId]) -> Ids:
-        """The tracks nearest to sentences and tracks, rising."""
-        found = [
-            self._ears.near(encoder, vector, _CANDIDATES)[0] for encoder, vector in read.items()
-        ]
+    def _left(self, fits: Fits, read: Mapping[str, FloatArray], like: Sequence[TrackId]) -> Ids:
+        """What vectors are to judge of the tracks that conditions leave, rising: all, or many."""
+        left = fits.left()
+        if len(left) <= _JUDGED_WHOLE:
+            return left
+        if read or like:
+            some = self._nearest(read, like, _CANDIDATES_LEFT)
+            some = some[among(some, left)]
+        else:  # whom to be unlike says nothing of where to look
+            some = sample(left, _JUDGED_WHOLE)
+        return np.union1d(fits.leading(_CANDIDATES), some)
+
+    def _nearest(self, read: Mapping[str, FloatArray], like: Sequence[TrackId], count: int) -> Ids:
+        """The tracks nearest to sentences and tracks, so many to each, rising."""
+        found = [self._ears.near(encoder, vector, count)[0] for encoder, vector in read.items()]
         try:
-            found += [self._ears.nearest(seed, _CANDIDATES).ids for seed in like]
+            found += [self._ears.nearest(seed, count).ids for seed in like]
         except KeyError:
             raise UserError("A track to compare with was not listened to yet.") from None
         return np.unique(np.concatenate([nobody(), *found]))
 
-    def _weigh_reading(
-        self, fits: Fits, candidates: Ids, encoder: str, vector: FloatArray, weight: float
+    def _weigh_readings(
+        self, fits: Fits, candidates: Ids, read: Mapping[str, FloatArray], weight: float
     ) -> None:
-        nearness = self._ears.nearness(encoder, vector, candidates)
-        good = fits.spread(candidates, fit(nearness), np.nan)
-        fits.weigh(good, weight)
-        fits.credit(encoder, good >= STANDS_OUT)
+        """Adds what the encoders that read say; for those that cannot, the others speak."""
+        if not read:
+            return
+        each = np.stack([
+            fits.spread(candidates, fit(self._ears.nearness(encoder, vector, candidates)), np.nan)
+            for encoder, vector in read.items()
+        ])  # fmt: skip
+        with np.errstate(invalid="ignore"):  # NaN where none can
+            others = np.nansum(each, axis=0) / np.count_nonzero(~np.isnan(each), axis=0)
+        for encoder, good in zip(read, each, strict=True):
+            fits.weigh(np.where(np.isnan(good), others, good), weight / len(read))
+            fits.credit(encoder, good >= STANDS_OUT)
 
     def _weigh_likeness(
         self,
@@ -247,9 +277,9 @@ class TextSearch:
             except KeyError:
                 raise UserError("A track to compare with was not listened to yet.") from None
             others = alike.scores[among(ids, usual) & (ids != seed) & ~np.isnan(alike.scores)]
-            if len(others):
-                deviation = max(float(others.std()), 1e-6)
-                standing += (alike.scores - others.mean()) / np.float32(deviation * len(seeds))
+            mean = others.mean() if len(others) else 0
+            deviation = max(float(others.std()), 1e-6) if len(others) else 1
+            standing += (alike.scores - mean) / np.float32(deviation * len(seeds))
         good = fits.spread(ids, fit(standing), np.nan)
         fits.weigh(good, weight, negated=negated, least=0)
         if not negated:
@@ -305,7 +335,7 @@ class TextSearch:
     def _heard_fit(self, fits: Fits, heard: Heard, concept: Concept) -> FloatArray:
         good = np.full(len(fits.ids), LEAST, np.float32)
         if concept.weights:
-            good = fits.spread(heard.ids, _sounding(heard, concept), _USUAL)
+            good = fits.spread(heard.ids, _sounding(heard, concept), USUAL)
         if concept.years:  # a year that is known says more than the sound
             good[fits.flags(self._rows.dated())] = LEAST
             good[fits.flags(self._rows.by_year(*concept.years))] = _TEXT

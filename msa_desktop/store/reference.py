@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import tomli_w
+from numpy.lib.format import open_memmap
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from msa_desktop.base.errors import UserError
@@ -131,7 +132,7 @@ class ReferenceIndex:
             with (folder / _MANIFEST).open("rb") as file:
                 told = tomllib.loads(file.read(_LARGEST_MANIFEST).decode())
             self.manifest = Manifest.model_validate(told)
-        except (OSError, ValueError, ValidationError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # so deeply nested is no manifest
             raise self._broken("its manifest.toml cannot be read") from error
         if sorted(file.name for file in self.manifest.files) != sorted(_FILES):
             raise self._broken("its manifest.toml names other files")
@@ -187,21 +188,25 @@ class ReferenceIndex:
 
     def verify(self) -> list[str]:
         """Reads everything; returns what is wrong."""
-        problems = [
-            f"{known.name} is damaged (its SHA-256 differs)"
-            for known in self.manifest.files
-            if _sha256(self.folder / known.name) != known.sha256
-        ]
+        problems = []
         try:
+            problems += [
+                f"{known.name} is damaged (its SHA-256 differs)"
+                for known in self.manifest.files
+                if _sha256(self.folder / known.name) != known.sha256
+            ]
             _ = self.vectors, self.tracks, self.artist_vectors, self.artists
         except UserError as error:
             problems.append(str(error))
+        except OSError as error:
+            problems.append(f"{self.name} cannot be read: {error.strerror or error}.")
         return problems
 
     def _matrix(self, name: str, rows: int) -> FloatArray:
         try:
-            found: FloatArray = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+            # Not np.load, which opens archives and pickles too.
+            found: FloatArray = open_memmap(self.folder / name, mode="r")
+        except Exception as error:  # a damaged file can fail in any way
             raise self._broken(f"{name} cannot be read") from error
         if found.shape != (rows, self.manifest.dimension) or found.dtype != np.float32:
             raise self._broken(f"{name} holds a table of another shape")
@@ -274,10 +279,7 @@ def write(
     )
     if (size := sum(file.size for file in files)) > MOST_BYTES:
         shutil.rmtree(new)
-        raise UserError(
-            f"The reference index {name} would take {bytes_in_words(size)}; "
-            f"{bytes_in_words(MOST_BYTES)} is the most. Make it of fewer tracks."
-        )
+        raise _too_large(size)
     manifest = Manifest(
         **asdict(Origin(*map(printable, astuple(origin)))),
         dimension=vectors.shape[1],
@@ -293,6 +295,18 @@ def write(
     os.replace(new, folder)
     shutil.rmtree(old, ignore_errors=True)
     return ReferenceIndex(folder)
+
+
+def check_room(tracks: Sequence[ReferenceTrack], dimension: int) -> None:
+    """Looks whether an index of some tracks will be small enough, before they are heard.
+
+    Raises:
+        UserError: It would be too large.
+    """
+    artists = len(set(artist_numbers(tracks)) - {-1})
+    text = sum(len(_line(_cleaned(track)).encode()) for track in tracks)
+    if (size := 4 * dimension * (len(tracks) + artists) + text) > MOST_BYTES:
+        raise _too_large(size)
 
 
 def names(home: Path) -> list[str]:
@@ -344,7 +358,18 @@ def _short(text: str) -> str:
 def _write_lines(path: Path, rows: Iterable[Any]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
-            file.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+            file.write(_line(row))
+
+
+def _line(row: Any) -> str:
+    return json.dumps(asdict(row), ensure_ascii=False) + "\n"
+
+
+def _too_large(size: int) -> UserError:
+    return UserError(
+        f"A reference index of these tracks would take {bytes_in_words(size)}; "
+        f"{bytes_in_words(MOST_BYTES)} is the most. Make it of fewer tracks."
+    )
 
 
 def _sha256(path: Path) -> str:

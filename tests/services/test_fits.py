@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from msa_desktop.base.model import FloatArray
-from msa_desktop.services.fits import LEAST, Fits, fit
+from msa_desktop.services.fits import LEAST, USUAL, Fits, fit
 
 
 def fits_of(*values: float) -> FloatArray:
@@ -57,11 +57,21 @@ def test_conditions(fits: Fits) -> None:
     assert [one.id for one in fits.best(9)] == [3]
 
 
-def test_what_is_not_known_of_a_track_does_not_count(fits: Fits) -> None:
+def test_what_is_not_known_of_a_track_is_usual_there(fits: Fits) -> None:
     fits.weigh(fits_of(0.5, 0.5, 0.5))
     fits.weigh(fits_of(0.9, np.nan, 0.1))
     assert [one.id for one in fits.best(3)] == [3, 5, 9]
-    assert fits.best(2)[1].score == pytest.approx(0.5)
+    assert fits.best(2)[1].score == pytest.approx((0.5 * USUAL) ** 0.5)
+    fits.weigh(fits_of(0.9, np.nan, 0.1), 8, negated=True)
+    assert [one.id for one in fits.best(3)] == [9, 5, 3]
+
+
+@pytest.mark.parametrize("negated", [True, False])
+def test_a_track_of_which_nothing_is_known_is_no_answer(fits: Fits, negated: bool) -> None:
+    assert [one.id for one in fits.best(3)] == [3, 5, 9], "nothing was asked yet"
+    fits.weigh(fits_of(0.5, np.nan, 0.6), negated=negated, least=0)
+    assert {one.id for one in fits.best(3)} == {3, 9}
+    assert fits.left().tolist() == [3, 5, 9]
 
 
 def test_leading_tracks_need_answer_nothing_yet(fits: Fits) -> None:

@@ -83,7 +83,7 @@ def test_a_plain_csv(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../secret.mp3", "/etc/passwd", "a/../../x.mp3"])
 def test_no_file_outside_the_folder_is_named(path: str, tmp_path: Path) -> None:
-    table = write_csv(tmp_path / "mine.csv", [["path"], [path]])
+    table = write_csv(tmp_path / "mine.csv", [["path", "title"], [path, "T"]])
     with pytest.raises(UserError, match="not below"):
         list(read_audio_table(table, tmp_path / "music"))
 
@@ -94,7 +94,10 @@ def test_a_table_of_neither_kind(tmp_path: Path) -> None:
         list(read_audio_table(table, tmp_path))
     with pytest.raises(UserError, match="cannot be read"):
         list(read_audio_table(tmp_path / "nowhere.csv", tmp_path))
-    table.write_bytes(b"path\n\xff\xfe\n")
+    write_csv(table, [["path", "Titel"], ["a.mp3", "A"]])
+    with pytest.raises(UserError, match=r"none of the columns title.* It has: path, titel\."):
+        list(read_audio_table(table, tmp_path))
+    table.write_bytes(b"path,title\n\xff\xfe\n")
     with pytest.raises(UserError, match="no CSV file in UTF-8"):
         list(read_audio_table(table, tmp_path))
 
@@ -122,6 +125,50 @@ def test_rows_beside_vectors(tmp_path: Path) -> None:
     )
     for name in ("a.json", "a.jsonl", "a.csv"):
         assert read_metadata(tmp_path / name) == TRACKS
+
+
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_cells_may_stand_apart_by_what_a_language_leaves_free(between: str, tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    rows = [["Path", "Title", "Artist"], ["a.mp3", "One, two", "Ana"]]
+    table.write_text("".join(between.join(row) + "\n" for row in rows), "utf-8-sig")
+    (row,) = read_metadata(table)
+    assert (row.title, row.artist) == ("One, two", "Ana")
+    assert list(read_audio_table(table, tmp_path)) == [AudioRow("a.mp3", row)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "id|Titel|K\xfcnstler\n1|x|y\n"),
+        ("a.csv", ""),
+        ("a.json", '[{"Titel": "x"}, {"K\xfcnstler\\u001b[2J": "y"}]'),
+    ],
+)
+def test_a_table_that_is_not_understood_is_refused_with_its_columns(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, "utf-8")
+    with pytest.raises(UserError, match="none of the columns title") as refused:
+        read_metadata(path)
+    assert all(word in str(refused.value) for word in (["titel", "künstler"] if text else ["none"]))
+    assert "\x1b" not in str(refused.value)
+
+
+def test_lines_of_json_end_where_json_ends_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = ['{"Title": "a\u2028b", "artist": "x\x85y"}', "", '{"title": "c"}\r', ""]
+    path.write_text("\n".join(lines), "utf-8")
+    assert read_metadata(path) == [ReferenceTrack("a\u2028b", "x\x85y"), ReferenceTrack("c")]
+
+
+def test_what_is_no_name_is_nobodys(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '[{"title": 1999, "artist": NaN, "album": ["x"]}, {"title": true, "artist": {"id": 1}}]'
+    )
+    assert read_metadata(path) == [ReferenceTrack("1999"), ReferenceTrack()]
 
 
 @pytest.mark.parametrize(

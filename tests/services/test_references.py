@@ -176,6 +176,9 @@ def test_a_damaged_index_harms_no_other(make: Callable[..., References], tmp_pat
     assert [status.state for status in references.list()] == ["damaged", "ready"]
     assert [index.name for index in references.usable("ear", "2")] == ["good"]
     assert "0 bytes" in references.verify("bad")[0]
+    (tmp_path / "own" / "bad" / "manifest.toml").write_bytes(b"a=" + b"{b=" * 20_000)
+    assert [status.state for status in references.list()] == ["damaged", "ready"]
+    assert "manifest.toml" in references.verify("bad")[0]
     references.remove("bad")
     assert [status.name for status in references.list()] == ["good"]
 
@@ -281,6 +284,31 @@ def test_what_another_version_or_file_left_is_not_used(
     built = make(ear).build("mine", *music, "musicnn")
     assert built.known == 0
     assert built.index.vectors[0].any()
+
+
+def test_what_would_be_too_large_is_told_before_anything_is_heard(
+    make: Callable[..., References],
+    music: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = make(the_ear()).build("mine", *music, "musicnn").index
+    headers = 2 * 128 + sum(
+        path.stat().st_size for path in index.folder.glob("artists.jsonl")
+    )  # all that is not looked at beforehand
+    monkeypatch.setattr(reference, "MOST_BYTES", index.size - headers - 1)
+    with pytest.raises(UserError, match=r"would take .* Make it of fewer tracks"):
+        make(the_ear()).build("again", *music, "musicnn")
+    assert not list((tmp_path / "own").glob(".again*"))
+
+
+def test_a_name_that_can_be_no_file_is_not_there(
+    make: Callable[..., References], music: tuple[Path, Path]
+) -> None:
+    with music[1].open("a", newline="") as file:
+        file.write("a/\0.wav,T,Ana,\n")
+    built = make(the_ear()).build("mine", *music, "musicnn")
+    assert (str(Path("a/\0.wav")), "The file is not there.") in built.failed
 
 
 def test_nothing_to_hear_is_said(

@@ -25,6 +25,15 @@ def terms(text: str) -> list[tuple[str, str, str]]:
         ("no vocals", [("", "no vocals", "no vocals")]),
         ("without any singing", [("", "no singing", "no vocals")]),
         ("-vocals", [("", "no vocals", "no vocals")]),
+        ("\u2212vocals", [("", "no vocals", "no vocals")]),
+        (
+            "rock \u2013drums post\u2212punk",
+            [
+                ("", "rock", "rock"),
+                ("-", "drums", "drums"),
+                ("", "post punk", "Post-Punk"),
+            ],
+        ),
         ("instrumental", [("", "instrumental", "no vocals")]),
         ("80s female singer", [("", "80s", "80s"), ("", "female singer", "female vocals")]),
         ("rock no drums", [("", "rock", "rock"), ("no", "drums", "drums")]),
@@ -58,6 +67,15 @@ def test_the_sentence_holds_nothing_negated() -> None:
     assert query.sentence == "calm moon river"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["calm piano -vocals", "calm piano no vocals", "calm piano, not sung", "calm piano \u2212sung"],
+)
+def test_what_a_negation_was_turned_into_is_not_read_either(text: str) -> None:
+    assert parse(text, LEXICON).sentence == "calm piano"
+    assert parse('"no vocals" instrumental', LEXICON).sentence == "no vocals instrumental"
+
+
 def test_a_genre_that_no_model_knows_is_heard_as_the_one_above_and_its_words() -> None:
     (dark,) = parse("dark ambient", LEXICON).terms
     assert dark.concept
@@ -82,6 +100,7 @@ def test_a_genre_is_said_by_those_below_it() -> None:
         ("bpm:-100", 0, 100),
         ("year:1994", 1994, 1994),
         ("year:1990-1999", 1990, 1999),
+        ("year:1990\u22121999", 1990, 1999),
         ("year:1990..", 1990, math.inf),
         ("year:90s", 1990, 1999),
         ("year:2010s", 2010, 2019),
@@ -127,7 +146,11 @@ def test_keys_are_read_in_any_spelling() -> None:
 
 
 def test_a_very_long_query() -> None:
-    assert len(parse("zebra " * 5000, LEXICON).terms) == 32
+    query = parse("zebra " * 5000, LEXICON)
+    assert (len(query.terms), query.ignored) == (32, ())
+    query = parse(" ".join(f"a zebra{n}" for n in range(35)), LEXICON)
+    assert query.ignored == ("a", "zebra32", "zebra33", "zebra34")
+    assert query.sentence.endswith("zebra31")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import pickle
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import FloatArray
@@ -95,6 +99,7 @@ def test_too_large_an_index_is_refused(
         ("tracks.jsonl", lambda data: data + b"{}\n", "tracks.jsonl has .* bytes, not"),
         ("artists.npy", None, "artists.npy is missing"),
         ("manifest.toml", lambda _: b"\xff\x00", "manifest.toml cannot be read"),
+        ("manifest.toml", lambda _: b"a=" + b"[" * 50_000, "manifest.toml cannot be read"),
         ("manifest.toml", lambda data: data.replace(b"count = 4", b"count = 0"), "cannot be read"),
         (
             "manifest.toml",
@@ -158,6 +163,20 @@ def test_vectors_that_are_no_numbers_are_refused(index: ReferenceIndex) -> None:
         _ = ReferenceIndex(index.folder).vectors
 
 
+def test_a_damaged_table_of_vectors_is_refused(index: ReferenceIndex) -> None:
+    for size, data in _DAMAGED:
+        _replace(index, "vectors.npy", data.ljust(size))
+        with pytest.raises(UserError, match=r"vectors.npy (cannot be read|holds a table)"):
+            _ = ReferenceIndex(index.folder).vectors
+        assert "vectors.npy" in ReferenceIndex(index.folder).verify()[-1]
+
+
+def test_a_file_that_cannot_be_read_is_told(index: ReferenceIndex) -> None:
+    opened = ReferenceIndex(index.folder)
+    (index.folder / "tracks.jsonl").unlink()
+    assert "No such file" in opened.verify()[-1]
+
+
 def test_no_pickle_is_ever_opened(index: ReferenceIndex, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
@@ -170,6 +189,38 @@ def test_no_pickle_is_ever_opened(index: ReferenceIndex, tmp_path: Path) -> None
         with pytest.raises(UserError, match="cannot be read"):
             _ = ReferenceIndex(index.folder).vectors
         assert not (tmp_path / "sprung").exists()
+
+
+def _header(text: bytes) -> bytes:
+    return b"\x93NUMPY\x01\x00\x76\x00" + text.ljust(0x75) + b"\n"
+
+
+def _archive() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, vectors=np.ones((4, 6), np.float32))
+    return file.getvalue()
+
+
+_HEAD = b"{'descr': '<f4', 'fortran_order': False, 'shape': "
+_DAMAGED = [
+    (0, b""),
+    (0, _archive()),
+    (99, b"PK\x03\x04"),
+    (0, _header(_HEAD + b"(" * 40)),
+    (0, _header(_HEAD + b"(99999999999999999999, 6), }")),
+    (0, _header(_HEAD + b"(4, 6), }")),
+]  # what numpy answers to with as many kinds of exceptions
+
+
+def _replace(index: ReferenceIndex, name: str, data: bytes) -> None:
+    """Puts another file in, and its size and hash into the manifest."""
+    (index.folder / name).write_bytes(data)
+    manifest = index.folder / "manifest.toml"
+    told = tomllib.loads(manifest.read_text("utf-8"))
+    for file in told["files"]:
+        if file["name"] == name:
+            file.update(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    manifest.write_text(tomli_w.dumps(told), "utf-8")
 
 
 def _object_array(folder: Path) -> bytes:

@@ -98,7 +98,11 @@ class App:
         self.search = Search(self.tracks, self._indexes, self.vocabulary)
         self.proposals = ProposalReader(self.database, self.tracks)
         self.doctor = Doctor(
-            paths, self.database, self.search, lambda: self.encoders, self.settings.device
+            paths,
+            self.database,
+            self.search,
+            lambda: self.encoders,
+            lambda: self.settings.device,
         )
 
     @property
@@ -196,7 +200,7 @@ class App:
             sentences = facts(_minilm, resources() / "models", self._model_folder)
             return (*self.encoders, *((sentences,) if sentences else ()))
 
-        return Reading(readers, self.settings.device, self.events)
+        return Reading(readers, lambda: self.settings.device, self.events)
 
     @cached_property
     def summaries(self) -> Summaries:

@@ -33,6 +33,7 @@ from msa_desktop.base.model import TrackId, display_path
 _log = logging.getLogger(__name__)
 
 _MOST_WORKERS = 60  # Windows waits for at most 63 things at once
+_MOST_ON_A_CARD = 2  # one prepares sounds while the card works for the other
 _START_LIMIT = 120.0  # seconds for a process to come up and load its models, from a slow disk too
 _FAILED_STARTS = 2  # in a row, after which starting is given up
 _REAP_EVERY = 0.2  # seconds between looks at killed processes that have not ended yet
@@ -83,6 +84,9 @@ class Pool:
     on a file or dies of it is replaced, and the file's outcome is a failure that says why; no other
     task is touched. Everything here is thread-safe.
 
+    The first that listens shows where its encoders run, and until then no other begins to. Each
+    process on a graphics card takes its own part of the card's memory, so two share it at most.
+
     Args:
         workers: How many processes at most.
         time_limit: Seconds for one file, from the moment a process that has loaded its models
@@ -117,6 +121,7 @@ class Pool:
         self._workers: list[_Worker] = []
         self._ending: list[multiprocessing.process.BaseProcess] = []
         self._failed_starts = 0
+        self._most_listening = 1
         self._closing = False
         self._awake = False
         self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
@@ -133,16 +138,20 @@ class Pool:
         self._time_limit = time_limit
         self._wake()
 
-    def renew(self, memory: int) -> None:
+    def renew(self, memory: int, device: str) -> None:
         """Lets processes go once they rest: what they have loaded is not what is wanted now.
 
         Args:
             memory: Megabytes that a process comes to need from now on; `set_limits` heeds it.
+            device: Where encoders run from now on.
         """
         self._affordable = _affordable(memory)
         with self._lock:
+            self._device = device
+            self._most_listening = 1
             for living in self._workers:
                 living.outdated = True
+        self._failed_starts = 0
         self._wake()
 
     def submit(self, task: Task, urgent: bool = False) -> None:
@@ -231,15 +240,21 @@ class Pool:
         for spare in resting[:too_many]:  # the person has asked for fewer
             self._dismiss(spare)
         for idle in resting[too_many:]:
-            tasks = self._queue.take(idle.together)
+            tasks = self._queue.take(idle.together, listen=self._may_listen > 0)
             if not tasks:
                 return
             self._give(idle, tasks)
         starting = sum(w.state is _State.STARTING for w in self._workers)
         room = self._most - max(len(self._workers), len(self._ending))
-        for _ in range(min(self._queue.takeable() - starting, room)):
+        for _ in range(min(self._queue.takeable(self._may_listen) - starting, room)):
             if not self._broken:
                 self._start_worker()
+
+    @property
+    def _may_listen(self) -> int:
+        """How many more processes may begin to listen."""
+        listening = sum(bool(w.tasks) and w.tasks[0].work is Work.LISTEN for w in self._workers)
+        return max(0, self._most_listening - listening)
 
     def _give(self, idle: _Worker, tasks: tuple[Task, ...]) -> None:
         with self._lock:
@@ -308,6 +323,9 @@ class Pool:
                 self._failed_starts = 0
                 speaker.together = together
                 speaker.enter(_State.WORKING)
+                if speaker.tasks[0].work is Work.LISTEN and not speaker.outdated:
+                    # Only a graphics card would rather hear several tracks at once.
+                    self._most_listening = _MOST_ON_A_CARD if together > 1 else _MOST_WORKERS
             case Finished(outcome, trace):
                 if trace:
                     _log.error("failed on %s\n%s", display_path(outcome.task.path), trace)

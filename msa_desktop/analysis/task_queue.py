@@ -61,18 +61,26 @@ class TaskQueue:
                 if key in self._urgent:
                     self._urgent.move_to_end(key, last=False)
 
-    def take(self, together: int = 1) -> tuple[Task, ...]:
+    def take(self, together: int = 1, *, listen: bool = True) -> tuple[Task, ...]:
         """The next task, no longer in the queue; none where there is nothing to do.
 
         Args:
             together: So many tasks at most that listen with the same encoders are given at once,
                 but for urgent ones.
+            listen: Whether it may be one that listens.
         """
         with self._lock:
             if self.paused:
-                key = next((key for key in self._urgent if _runs_in_pause(key)), None)
+                key = next(filter(_runs_in_pause, self._urgent), None)
                 return (self._urgent.pop(key),) if key is not None else ()
-            queue = next((queue for queue in self._queues() if queue), None)
+            urgent = self._urgent if listen else filter(_needs_no_encoder, self._urgent)
+            key = next(iter(urgent), None)
+            if key is not None:
+                return (self._urgent.pop(key),)
+            allowed = (
+                queue for work, queue in self._waiting.items() if listen or work is not Work.LISTEN
+            )
+            queue = next(filter(None, allowed), None)
             if queue is None:
                 return ()
             taken = [queue.popitem(last=False)[1]]
@@ -84,12 +92,19 @@ class TaskQueue:
                     taken.append(queue.pop(key))
             return tuple(taken)
 
-    def takeable(self) -> int:
-        """How many times `take` would give a task now."""
-        if not self.paused:
-            return len(self)
+    def takeable(self, listen: int) -> int:
+        """How many times `take` would give a task now.
+
+        Args:
+            listen: How many at most of those that listen.
+        """
         with self._lock:
-            return sum(map(_runs_in_pause, self._urgent))
+            if self.paused:
+                return sum(map(_runs_in_pause, self._urgent))
+            others = sum(map(_needs_no_encoder, self._urgent))
+            listening = len(self._urgent) - others + len(self._waiting[Work.LISTEN])
+            others += sum(len(self._waiting[work]) for work in Work if work is not Work.LISTEN)
+            return others + min(listening, listen)
 
     def drop(self, ids: Iterable[TrackId], works: Collection[Work] = tuple(Work)) -> None:
         """Drops what waits for these tracks, or only some of their works."""
@@ -114,3 +129,7 @@ class TaskQueue:
 
 def _runs_in_pause(key: _Key) -> bool:
     return key[1] is Work.PEAKS
+
+
+def _needs_no_encoder(key: _Key) -> bool:
+    return key[1] is not Work.LISTEN

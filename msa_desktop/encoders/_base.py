@@ -16,11 +16,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol, cast
 
+import numpy as np
+
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Embedding, FloatArray, WindowSpec
 from msa_desktop.base.settings import Device
+from msa_desktop.base.text import printable
 
 MANIFEST = "manifest.toml"
+_LONGEST_REASON = 200  # characters of what a library says of its failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,21 @@ class EncoderFacts:
     def load(self) -> EncoderModule:
         """The module."""
         return cast(EncoderModule, importlib.import_module(self.module))
+
+    def trouble(self, error: Exception) -> str:
+        """Why it does not work, in a sentence for the person.
+
+        Args:
+            error: What it raised: a graphics card's driver, or a library, can raise anything.
+        """
+        if isinstance(error, UserError):
+            return str(error)
+        said = printable(str(error).partition("\n")[0])[:_LONGEST_REASON]
+        what = f"{type(error).__name__}: {said}".rstrip(": ")
+        return (
+            f'The encoder "{self.id}" does not work here ({what}). The others go on without it. '
+            "It may run on the processor: msa-desktop config device cpu"
+        )
 
 
 class Encoder(Protocol):
@@ -169,6 +188,29 @@ def facts(
         known.MEMORY,
         str(tokenizer or ""),
     )
+
+
+def heard(encoder: Encoder, tracks: Sequence[FloatArray]) -> list[Embedding]:
+    """What an encoder says of tracks (`Encoder.embed`), if it says anything.
+
+    Raises:
+        ValueError: Something of it is no finite number.
+    """
+    said = encoder.embed(tracks)
+    for one in said:
+        if not all(np.isfinite(numbers).all() for numbers in (one.vector, *one.labels.values())):
+            raise ValueError("what it heard is no row of finite numbers")
+    return said
+
+
+def try_out(encoder: Encoder, spec: WindowSpec) -> None:
+    """Has an encoder hear a sound that hurts nobody: soft noise.
+
+    Raises:
+        Exception: It does not work, whatever the track.
+    """
+    noise = np.random.default_rng(0).standard_normal((1, spec.samples), np.float32)
+    heard(encoder, [0.1 * noise])
 
 
 def read_model(folder: Path, name: str) -> bytes:

@@ -24,13 +24,21 @@ pytest.importorskip("tokenizers", reason=f"tokenizers is {WHY}")
 pytestmark = pytest.mark.xdist_group("clap")
 
 
-def install(paths: DataPaths, name: str = "clap-music", *, damaged: bool = False) -> None:
+BIAS = "audio_branch.norm.bias"
+
+
+def install(
+    paths: DataPaths, name: str = "clap-music", *, damaged: bool = False, bias: float | None = None
+) -> None:
     shelf = Shelf(paths.models)
     with shelf.lock(name):
         folder = shelf.incoming(name)
         folder.mkdir(parents=True)
         file = folder / "model.safetensors"
-        save_file(weights("tiny", "audio_"), file)
+        tensors = weights("tiny", "audio_")
+        if bias is not None:
+            tensors[BIAS][0] = bias
+        save_file(tensors, file)
         if damaged:
             with file.open("r+b") as opened:
                 opened.truncate(5000)
@@ -172,3 +180,30 @@ def test_one_that_cannot_be_loaded_stops_nothing(paths: DataPaths, music: Path) 
         assert "model.safetensors" in notice
         with pytest.raises(UserError):
             app.search.similar(app.tracks.ids(TrackQuery())[0], 1, "clap")
+
+
+@pytest.mark.parametrize(("bias", "words"), [(float("nan"), BIAS), (3e38, "finite numbers")])
+def test_one_that_hears_no_numbers_stops_nothing(
+    paths: DataPaths, music: Path, bias: float, words: str
+) -> None:
+    """Damaged weights are seen when they are loaded; else what comes of them is."""
+    told: list[Event] = []
+    install(paths, bias=bias)
+    with App(paths) as app:
+        app.events.subscribe(told.append)
+        write_wav(music / "new.wav", 12, pitch=777)
+        report = app.library.scan([str(music)])
+        assert (report.added, report.failed) == (1, ())
+        assert app.tracks.counts().analysed == len(vectors(app, "musicnn")) == 5
+        assert vectors(app, "clap") == {}
+        (notice,) = {event.text for event in told if isinstance(event, Notice)}
+        assert words in notice
+        (check,) = [one for one in app.doctor.examine() if one.name == "model clap"]
+        assert not check.ok
+        assert words in check.detail
+        Shelf(paths.models).remove("clap-music")
+        app.models_changed()
+        install(paths)
+        app.models_changed()
+        app.library.scan([])
+        assert len(vectors(app, "clap")) == 5

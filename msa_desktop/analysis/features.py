@@ -73,7 +73,8 @@ class Features:
                     raise
                 self._do_without(wanted, error)
             else:
-                self._encoders[wanted] = _Ear(module.SPEC, encoder, optional=bool(module.MODELS))
+                spec = wanted.spec or module.SPEC
+                self._encoders[wanted] = _Ear(spec, encoder, optional=bool(module.MODELS))
         return max((ear.encoder.together for _, ear in self._listening(task)), default=1)
 
     def run(self, task: Task) -> Outcome:

@@ -82,6 +82,23 @@ def test_one_that_fails_silences_no_other(
     assert len(told) == 2
 
 
+def test_another_device_is_gone_to(tmp_path: Path, told: list[Event]) -> None:
+    events = EventBus()
+    events.subscribe(told.append)
+    chosen = [Device.MPS]
+    reading = Reading(lambda: (facts("one", tmp_path),), lambda: chosen[-1], events)
+    try:
+        assert reading("calm") == {}
+        chosen.append(Device.CPU)
+        reading.encoders_changed()
+        assert set(reading("calm")) == {"one"}
+    finally:
+        reading.close()
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert notice.text == "There is no mps."
+
+
 def test_several_sentences_by_one_encoder(make: Make, tmp_path: Path, told: list[Event]) -> None:
     reading = make(facts("one", tmp_path), facts("two", tmp_path))
     process = reading("calm")["one"][1]

@@ -33,9 +33,11 @@ class Reader:
         return np.array([[len(text), os.getpid(), 1] for text in texts], np.float32)
 
 
-def create_text(folder: Path, tokenizer: Path, _device: Device) -> Reader:
+def create_text(folder: Path, tokenizer: Path, device: Device) -> Reader:
     if not tokenizer.is_dir():
         raise UserError(f"There is no tokenizer in {tokenizer} for {folder}.")
+    if device is not Device.CPU:
+        raise UserError(f"There is no {device}.")
     if folder.name == "full":
         raise RuntimeError("CUDA out of memory")
     return Reader(folder.name)

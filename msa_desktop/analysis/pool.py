@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msa_desktop.analysis import worker
 from msa_desktop.analysis.task_queue import TaskQueue
@@ -29,6 +29,9 @@ from msa_desktop.analysis.worker import (
 )
 from msa_desktop.base import processes
 from msa_desktop.base.model import TrackId, display_path
+
+if TYPE_CHECKING:
+    from msa_desktop.encoders._base import EncoderFacts
 
 _log = logging.getLogger(__name__)
 
@@ -84,8 +87,8 @@ class Pool:
     on a file or dies of it is replaced, and the file's outcome is a failure that says why; no other
     task is touched. Everything here is thread-safe.
 
-    The first that listens shows where its encoders run, and until then no other begins to. Each
-    process on a graphics card takes its own part of the card's memory, so two share it at most.
+    The first that listens with some encoders shows where they run, and until then no other listens.
+    Each process on a graphics card takes its own part of the card's memory: two share it at most.
 
     Args:
         workers: How many processes at most.
@@ -121,7 +124,8 @@ class Pool:
         self._workers: list[_Worker] = []
         self._ending: list[multiprocessing.process.BaseProcess] = []
         self._failed_starts = 0
-        self._most_listening = 1
+        # Tracks that encoders would rather hear at once, of those that were loaded.
+        self._together: dict[tuple[EncoderFacts, ...], int] = {}
         self._closing = False
         self._awake = False
         self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
@@ -148,7 +152,7 @@ class Pool:
         self._affordable = _affordable(memory)
         with self._lock:
             self._device = device
-            self._most_listening = 1
+            self._together.clear()
             for living in self._workers:
                 living.outdated = True
         self._failed_starts = 0
@@ -240,21 +244,24 @@ class Pool:
         for spare in resting[:too_many]:  # the person has asked for fewer
             self._dismiss(spare)
         for idle in resting[too_many:]:
-            tasks = self._queue.take(idle.together, listen=self._may_listen > 0)
+            tasks = self._queue.take(idle.together, self._room)
             if not tasks:
                 return
             self._give(idle, tasks)
         starting = sum(w.state is _State.STARTING for w in self._workers)
         room = self._most - max(len(self._workers), len(self._ending))
-        for _ in range(min(self._queue.takeable(self._may_listen) - starting, room)):
+        for _ in range(min(self._queue.takeable(self._room) - starting, room)):
             if not self._broken:
                 self._start_worker()
 
-    @property
-    def _may_listen(self) -> int:
-        """How many more processes may begin to listen."""
+    def _room(self, task: Task) -> int:
+        """How many more processes may begin to listen with a task's encoders."""
+        most = 1  # until it is known where they run
+        if task.encoders in self._together:
+            # Only a graphics card would rather hear several tracks at once.
+            most = _MOST_ON_A_CARD if self._together[task.encoders] > 1 else _MOST_WORKERS
         listening = sum(bool(w.tasks) and w.tasks[0].work is Work.LISTEN for w in self._workers)
-        return max(0, self._most_listening - listening)
+        return max(0, most - listening)
 
     def _give(self, idle: _Worker, tasks: tuple[Task, ...]) -> None:
         with self._lock:
@@ -324,8 +331,7 @@ class Pool:
                 speaker.together = together
                 speaker.enter(_State.WORKING)
                 if speaker.tasks[0].work is Work.LISTEN and not speaker.outdated:
-                    # Only a graphics card would rather hear several tracks at once.
-                    self._most_listening = _MOST_ON_A_CARD if together > 1 else _MOST_WORKERS
+                    self._together[speaker.tasks[0].encoders] = together
             case Finished(outcome, trace):
                 if trace:
                     _log.error("failed on %s\n%s", display_path(outcome.task.path), trace)

@@ -340,13 +340,15 @@ def test_the_one_to_blame_is_found_among_several(
 def test_few_processes_share_a_graphics_card(
     make_bench: Callable[..., Bench], song: Path, way: str, fewest: int, most: int
 ) -> None:
+    """Also where all processes have listened on the processor before."""
     bench = make_bench(workers=3)
     bench.pool.pause()
     for number in range(20):
-        bench.submit(number, song, LISTEN, ears=(frail.facts(way),))
+        ears = (frail.facts("processor" if number < 8 else way),)
+        bench.submit(number, song, LISTEN, ears=ears)
     bench.pool.resume()
-    outcomes = bench.wait(20)
-    assert fewest <= len({float(one.embeddings[0].vector[0]) for one in outcomes}) <= most
+    by = [float(one.embeddings[0].vector[0]) for one in bench.wait(20) if one.task.track_id >= 8]
+    assert fewest <= len(set(by)) <= most
     for number in range(20, 23):  # what needs no encoder is done by all
         bench.submit(number, song)
     assert not any(one.failure for one in bench.wait(23))

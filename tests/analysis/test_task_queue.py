@@ -99,10 +99,10 @@ def test_a_pause_lets_only_urgent_waveforms_through() -> None:
     queue.put(task(1), urgent=True)
     queue.put(task(2, PEAKS))
     queue.put(task(3, PEAKS), urgent=True)
-    assert queue.takeable(9) == 1
+    assert queue.takeable() == 1
     assert drain(queue) == [(3, PEAKS)]
     queue.paused = False
-    assert queue.takeable(9) == 2
+    assert queue.takeable() == 2
 
 
 def test_what_listens_can_be_left_for_later() -> None:
@@ -112,10 +112,11 @@ def test_what_listens_can_be_left_for_later() -> None:
     queue.put(task(3, LISTEN))
     queue.put(task(4, PEAKS))
     queue.put(task(5), urgent=True)
-    assert [queue.takeable(most) for most in (0, 2, 9)] == [2, 4, 5]
-    assert queue.take(listen=False) == (task(5),)
-    assert queue.take(listen=False) == (task(4, PEAKS),)
-    assert queue.take(listen=False) == ()
+    rooms = [lambda _: 0, lambda _: 2, lambda _: 9]
+    assert [queue.takeable(room) for room in rooms] == [2, 4, 5]
+    assert queue.take(1, rooms[0]) == (task(5),)
+    assert queue.take(1, rooms[0]) == (task(4, PEAKS),)
+    assert queue.take(1, rooms[0]) == ()
     assert drain(queue) == [(1, LISTEN), (2, LISTEN), (3, LISTEN)]
 
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from msa_desktop.base.events import EventBus, Notice
 from msa_desktop.base.model import display_path
 from msa_desktop.base.paths import DataPaths, indices, resources
 from msa_desktop.base.settings import Settings, SettingsFile
-from msa_desktop.encoders._base import EncoderFacts, facts
+from msa_desktop.encoders._base import EncoderFacts, InstalledModel, facts
 from msa_desktop.llm import words
 from msa_desktop.llm.words import Words
 from msa_desktop.services.doctor import Doctor
@@ -36,7 +35,7 @@ from msa_desktop.store.vectors import VectorIndex
 from msa_desktop.store.writer import Writer
 
 if TYPE_CHECKING:
-    from msa_desktop.services.models import Models
+    from msa_desktop.services.models import Models, ModelStatus
     from msa_desktop.services.reading import Reading
     from msa_desktop.services.references import References
     from msa_desktop.services.stem_search import StemSearch
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from msa_desktop.services.text_search import TextSearch
 
 _NEARLY_ALL = 0.9
+_MARK = 8  # characters of a SHA-256
 
 
 @contextmanager
@@ -89,6 +89,7 @@ class App:
             self.database = Database(paths.database)
         self.events = EventBus()
         self._changing = threading.Lock()
+        self._listens_by = self._wanted_of_encoders
         self.encoders = self._find_encoders()
         self._lock = filelock.FileLock(paths.lock, timeout=0)
         self.tracks = TrackReader(self.database)
@@ -98,7 +99,11 @@ class App:
         self.search = Search(self.tracks, self._indexes, self.vocabulary)
         self.proposals = ProposalReader(self.database, self.tracks)
         self.doctor = Doctor(
-            paths, self.database, self.search, lambda: self.encoders, self.settings.device
+            paths,
+            self.database,
+            self.search,
+            lambda: self.encoders,
+            lambda: self.settings.device,
         )
 
     @property
@@ -193,10 +198,10 @@ class App:
         from msa_desktop.services.reading import Reading  # noqa: PLC0415
 
         def readers() -> tuple[EncoderFacts, ...]:
-            sentences = facts(_minilm, resources() / "models", self._model_folder)
+            sentences = facts(_minilm, resources() / "models", self._installed)
             return (*self.encoders, *((sentences,) if sentences else ()))
 
-        return Reading(readers, self.settings.device, self.events)
+        return Reading(readers, lambda: self.settings.device, self.events)
 
     @cached_property
     def summaries(self) -> Summaries:
@@ -302,16 +307,33 @@ class App:
         Takes a moment: belongs into a background thread.
         """
         with self._changing:
-            self.encoders, former = self._find_encoders(), self.encoders
+            former = self.encoders, self._listens_by
+            self._listens_by = self._wanted_of_encoders
+            self.encoders = self._find_encoders()
             if "reading" in self.__dict__:
                 self.reading.encoders_changed()
             if "taggers" in self.__dict__:
                 self.taggers.models_changed()
-            if self.encoders != former:
+            if self.encoders != former[0]:
                 self._indexes = self._open_indexes(self._indexes)
                 self.search.use(self._indexes)
-                if "library" in self.__dict__:
-                    self.library.encoders_changed(self._memory)
+            if (self.encoders, self._listens_by) != former and "library" in self.__dict__:
+                self.library.encoders_changed(self._memory)
+
+    def settings_changed(self) -> None:
+        """Other settings are in force: everything works by them from now on.
+
+        Takes a moment: belongs into a background thread.
+        """
+        if self._wanted_of_encoders != self._listens_by:
+            self.models_changed()
+        if "library" in self.__dict__:
+            self.library.settings_changed()
+
+    @property
+    def _wanted_of_encoders(self) -> tuple[object, ...]:
+        """What the settings say of the encoders."""
+        return self.settings.device, self.settings.clap_model, self.settings.windows
 
     def _find_encoders(self) -> tuple[EncoderFacts, ...]:
         """The encoders that can be run, what comes with the program first.
@@ -322,7 +344,15 @@ class App:
         return tuple(
             known
             for module in modules
-            if (known := facts(module, resources() / "models", self._model_folder))
+            if (
+                known := facts(
+                    module,
+                    resources() / "models",
+                    self._installed,
+                    preferred=self.settings.clap_model,
+                    windows=self.settings.windows,
+                )
+            )
         )
 
     def _open_indexes(self, former: Mapping[str, VectorIndex]) -> dict[str, VectorIndex]:
@@ -339,13 +369,13 @@ class App:
         """Megabytes that a process comes to need for all encoders."""
         return sum(encoder.memory for encoder in self.encoders)
 
-    def _model_folder(self, model_id: str) -> Path | None:
-        """Where a model is that was installed and can be run; None where there is none."""
+    def _installed(self, model_id: str) -> InstalledModel | None:
+        """A model that was installed and can be run; None where there is none."""
         # Most have none: they start without the models' code.
         if not (self.paths.models / model_id).is_dir():
             return None
         status = self.models.status(model_id)
-        return status.folder if status.usable else None
+        return InstalledModel(status.folder, _mark(status)) if status.usable else None
 
     def _make_pool(
         self,
@@ -417,3 +447,15 @@ class App:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _mark(status: ModelStatus) -> str:
+    """What tells a model's weights from those that the catalogue knows by their hash; "" for these.
+
+    So vectors of a person's own checkpoint are never compared with those of the published one.
+    """
+    if status.installed is None:
+        return ""
+    weights = status.installed.files[0]
+    digest = weights.came_as or weights.sha256
+    return "" if digest == status.model.files[0].sha256 else digest[:_MARK]

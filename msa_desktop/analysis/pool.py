@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msa_desktop.analysis import worker
 from msa_desktop.analysis.task_queue import TaskQueue
@@ -30,9 +30,13 @@ from msa_desktop.analysis.worker import (
 from msa_desktop.base import processes
 from msa_desktop.base.model import TrackId, display_path
 
+if TYPE_CHECKING:
+    from msa_desktop.encoders._base import EncoderFacts
+
 _log = logging.getLogger(__name__)
 
 _MOST_WORKERS = 60  # Windows waits for at most 63 things at once
+_MOST_ON_A_CARD = 2  # one prepares sounds while the card works for the other
 _START_LIMIT = 120.0  # seconds for a process to come up and load its models, from a slow disk too
 _FAILED_STARTS = 2  # in a row, after which starting is given up
 _REAP_EVERY = 0.2  # seconds between looks at killed processes that have not ended yet
@@ -83,6 +87,9 @@ class Pool:
     on a file or dies of it is replaced, and the file's outcome is a failure that says why; no other
     task is touched. Everything here is thread-safe.
 
+    The first that listens with some encoders shows where they run, and until then no other listens.
+    Each process on a graphics card takes its own part of the card's memory: two share it at most.
+
     Args:
         workers: How many processes at most.
         time_limit: Seconds for one file, from the moment a process that has loaded its models
@@ -117,6 +124,8 @@ class Pool:
         self._workers: list[_Worker] = []
         self._ending: list[multiprocessing.process.BaseProcess] = []
         self._failed_starts = 0
+        # Tracks that encoders would rather hear at once, of those that were loaded.
+        self._together: dict[tuple[EncoderFacts, ...], int] = {}
         self._closing = False
         self._awake = False
         self._wake_reader, self._wake_writer = multiprocessing.Pipe(duplex=False)
@@ -133,16 +142,20 @@ class Pool:
         self._time_limit = time_limit
         self._wake()
 
-    def renew(self, memory: int) -> None:
+    def renew(self, memory: int, device: str) -> None:
         """Lets processes go once they rest: what they have loaded is not what is wanted now.
 
         Args:
             memory: Megabytes that a process comes to need from now on; `set_limits` heeds it.
+            device: Where encoders run from now on.
         """
         self._affordable = _affordable(memory)
         with self._lock:
+            self._device = device
+            self._together.clear()
             for living in self._workers:
                 living.outdated = True
+        self._failed_starts = 0
         self._wake()
 
     def submit(self, task: Task, urgent: bool = False) -> None:
@@ -231,15 +244,24 @@ class Pool:
         for spare in resting[:too_many]:  # the person has asked for fewer
             self._dismiss(spare)
         for idle in resting[too_many:]:
-            tasks = self._queue.take(idle.together)
+            tasks = self._queue.take(idle.together, self._room)
             if not tasks:
                 return
             self._give(idle, tasks)
         starting = sum(w.state is _State.STARTING for w in self._workers)
         room = self._most - max(len(self._workers), len(self._ending))
-        for _ in range(min(self._queue.takeable() - starting, room)):
+        for _ in range(min(self._queue.takeable(self._room) - starting, room)):
             if not self._broken:
                 self._start_worker()
+
+    def _room(self, task: Task) -> int:
+        """How many more processes may begin to listen with a task's encoders."""
+        most = 1  # until it is known where they run
+        if task.encoders in self._together:
+            # Only a graphics card would rather hear several tracks at once.
+            most = _MOST_ON_A_CARD if self._together[task.encoders] > 1 else _MOST_WORKERS
+        listening = sum(bool(w.tasks) and w.tasks[0].work is Work.LISTEN for w in self._workers)
+        return max(0, most - listening)
 
     def _give(self, idle: _Worker, tasks: tuple[Task, ...]) -> None:
         with self._lock:
@@ -308,6 +330,8 @@ class Pool:
                 self._failed_starts = 0
                 speaker.together = together
                 speaker.enter(_State.WORKING)
+                if speaker.tasks[0].work is Work.LISTEN and not speaker.outdated:
+                    self._together[speaker.tasks[0].encoders] = together
             case Finished(outcome, trace):
                 if trace:
                     _log.error("failed on %s\n%s", display_path(outcome.task.path), trace)

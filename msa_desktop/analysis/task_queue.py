@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice
 
 from msa_desktop.analysis.worker import Task, Work
 from msa_desktop.base.model import TrackId
 
 _Key = tuple[TrackId, Work]
+
+Room = Callable[[Task], int]
+"""How many more processes may listen with the encoders of a task."""
+
+
+def _enough(_: Task) -> int:
+    return sys.maxsize
 
 
 class TaskQueue:
@@ -61,18 +70,23 @@ class TaskQueue:
                 if key in self._urgent:
                     self._urgent.move_to_end(key, last=False)
 
-    def take(self, together: int = 1) -> tuple[Task, ...]:
+    def take(self, together: int = 1, room: Room = _enough) -> tuple[Task, ...]:
         """The next task, no longer in the queue; none where there is nothing to do.
 
         Args:
             together: So many tasks at most that listen with the same encoders are given at once,
                 but for urgent ones.
+            room: As for `takeable`: a task that has none is passed over.
         """
         with self._lock:
             if self.paused:
-                key = next((key for key in self._urgent if _runs_in_pause(key)), None)
+                key = next(filter(_runs_in_pause, self._urgent), None)
                 return (self._urgent.pop(key),) if key is not None else ()
-            queue = next((queue for queue in self._queues() if queue), None)
+            for key, task in self._urgent.items():
+                if _may_go(task, room):
+                    return (self._urgent.pop(key),)
+            filled = filter(None, self._waiting.values())
+            queue = next((one for one in filled if _may_go(next(iter(one.values())), room)), None)
             if queue is None:
                 return ()
             taken = [queue.popitem(last=False)[1]]
@@ -84,12 +98,21 @@ class TaskQueue:
                     taken.append(queue.pop(key))
             return tuple(taken)
 
-    def takeable(self) -> int:
-        """How many times `take` would give a task now."""
-        if not self.paused:
-            return len(self)
+    def takeable(self, room: Room = _enough) -> int:
+        """How many times `take` would give a task now, if the others that listen listen alike.
+
+        Args:
+            room: How many more may listen with the encoders of a task.
+        """
         with self._lock:
-            return sum(map(_runs_in_pause, self._urgent))
+            if self.paused:
+                return sum(map(_runs_in_pause, self._urgent))
+            listening = [task for task in self._urgent.values() if task.work is Work.LISTEN]
+            waiting = self._waiting[Work.LISTEN]
+            first = next(iter([*listening, *islice(waiting.values(), 1)]), None)
+            count = len(listening) + len(waiting)
+            others = sum(map(len, self._queues())) - count
+            return others if first is None else others + min(count, room(first))
 
     def drop(self, ids: Iterable[TrackId], works: Collection[Work] = tuple(Work)) -> None:
         """Drops what waits for these tracks, or only some of their works."""
@@ -114,3 +137,7 @@ class TaskQueue:
 
 def _runs_in_pause(key: _Key) -> bool:
     return key[1] is Work.PEAKS
+
+
+def _may_go(task: Task, room: Room) -> bool:
+    return task.work is not Work.LISTEN or room(task) > 0

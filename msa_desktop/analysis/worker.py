@@ -56,8 +56,9 @@ class Outcome:
 
     Attributes:
         reading: Of Work.READ.
-        embeddings: Of Work.LISTEN; one an encoder, but for those in `unusable`.
-        unusable: Of Work.LISTEN: encoders that cannot be loaded, and why.
+        embeddings: Of Work.LISTEN; one an encoder, but for those in `unusable` and those that
+            could not hear this one track.
+        unusable: Of Work.LISTEN: encoders that do not work, and why.
         measures: Of Work.MEASURE.
         peaks: Of Work.PEAKS.
         failure: A sentence for the person, or None.
@@ -94,7 +95,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A worker's answer. `trace` is not empty where the program itself is at fault."""
+    """A worker's answer.
+
+    `trace` is not empty where the program itself, or an encoder, is at fault.
+    """
 
     outcome: Outcome
     trace: str = ""
@@ -171,7 +175,8 @@ def _heard(features: Features, sounds: Mapping[Task, Sound]) -> Iterator[Finishe
         for task, sound in sounds.items():
             yield from _heard(features, {task: sound})
     else:
-        yield from map(Finished, outcomes)
+        for outcome in outcomes:
+            yield Finished(outcome, features.take_trace())
 
 
 def _failed(task: Task, error: Exception) -> Finished:

@@ -42,6 +42,13 @@ class Device(StrEnum):
     CPU = "cpu"
 
 
+class ClapModel(StrEnum):
+    """The models of the catalogue that LAION-CLAP can run."""
+
+    MUSIC = "clap-music"
+    SPEECH = "clap-music-speech"
+
+
 class TaggerChoice(StrEnum):
     """Who chooses and words what is proposed."""
 
@@ -123,6 +130,25 @@ class Settings(BaseModel):
             json_schema_extra={"group": "Analysis"},
         ),
     ] = Device.AUTO
+    clap_model: Annotated[
+        ClapModel,
+        Field(
+            title="LAION-CLAP's model",
+            description="Which is used where both are installed. What each has heard is kept.",
+            json_schema_extra={"group": "Analysis"},
+        ),
+    ] = ClapModel.MUSIC
+    windows: Annotated[
+        int,
+        Field(
+            ge=2,
+            le=30,
+            title="Windows of a track",
+            description="Of 10 s, that LAION-CLAP and TTMR++ hear. Another number: all is heard "
+            "by them again.",
+            json_schema_extra={"group": "Analysis"},
+        ),
+    ] = 6
     file_time_limit: Annotated[
         int,
         Field(

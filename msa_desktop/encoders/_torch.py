@@ -180,6 +180,7 @@ def fit(module: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> N
 
     Raises:
         UserError: Names are missing, unknown, or of another shape; says how many, and the first.
+            Or there are weights that are no finite numbers.
     """
     expected = module.state_dict()
     shapes = {
@@ -202,6 +203,19 @@ def fit(module: torch.nn.Module, tensors: Mapping[str, Tensor], path: Path) -> N
             "It is another model's file, or one of another version."
         )
     own_types = {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
+    # A sum tells it without a second copy; one that is too large for its type is looked into.
+    damaged = [
+        name
+        for name, tensor in own_types.items()
+        if tensor.is_floating_point()
+        and not tensor.sum().isfinite()
+        and not tensor.isfinite().all()
+    ]
+    if damaged:
+        raise UserError(
+            f"{display_path(str(path))} is damaged: {len(damaged)} of its tensors hold what is no "
+            f"finite number ({_first(damaged)}). {_AGAIN}"
+        )
     module.load_state_dict(own_types, assign=True)
     module.requires_grad_(False).eval()
 

@@ -6,8 +6,8 @@ longer than all the rest of the loading, and 110 MB in every worker process.
 
 A track's vector is the mean of its windows' unit vectors: a window counts by where it points. Six
 windows of 10 s, the length the models were trained on, are a minute of the track, whatever its
-length: about 2.7 s of one processor core. A vector is not to depend on the machine that made it, so
-there are no more of them on a graphics card.
+length: about 2.7 s of one processor core. The person may want another number, but a vector is not
+to depend on the machine that made it, so there are no more of them on a graphics card.
 
 All is float32, on every device; sounds in 16 bit, decibels and patches are made as in training.
 
@@ -38,7 +38,7 @@ _REVISION = 1  # counts up when the same windows would give another vector
 
 SPEC = WindowSpec(48_000, 10.0, 6)
 ID = "clap"
-VERSION = f"1.1.7-{_REVISION}-{SPEC.count}x{SPEC.seconds:g}s"
+VERSION = f"1.1.7-{_REVISION}"
 MEMORY = 610
 LABEL_SOURCES = ()
 MODELS = ("clap-music", "clap-music-speech")

@@ -4,12 +4,12 @@ Its weights are converted from the authors' file (`weights.pickles`); `_ttmr_net
 and names the source. A track's vector is the plain mean of its windows', as the authors' code
 has it.
 
-Their code cuts the whole track into windows; here six are chosen, spread over it, so that a long
-mix costs no more than a song. The sound is then scaled by the extremes of these windows alone, and
-what is too soft to be heard is told by the loudest of them alone. On 18 tracks, with weights drawn
-at random, the vector lay from theirs by 6 % of the distance between two tracks (medians; 26 % at
-worst), and ten windows were no nearer. `scaled`, `_ttmr_net.log_mel` and `TtmrppEncoder.place`,
-given the whole track, answer as their code does.
+Their code cuts the whole track into windows; here six are chosen, or as many as the person wants,
+spread over it, so that a long mix costs no more than a song. The sound is then scaled by the
+extremes of these windows alone, and what is too soft to be heard is told by the loudest of them
+alone. On 18 tracks, with weights drawn at random, the vector lay from theirs by 6 % of the distance
+between two tracks (medians; 26 % at worst), and ten windows were no nearer. `scaled`,
+`_ttmr_net.log_mel` and `TtmrppEncoder.place`, given the whole track, answer as their code does.
 
 Where that code divides by zero this does not: a track shorter than a window comes repeated (see
 `audio.decode`), and silence stays silence.
@@ -39,7 +39,7 @@ _REVISION = 1  # counts up when the same windows would give another vector
 
 SPEC = WindowSpec(22_050, 10.0, 6)
 ID = "ttmrpp"
-VERSION = f"{_REVISION}-{SPEC.count}x{SPEC.seconds:g}s"
+VERSION = f"{_REVISION}"
 DIMENSION = 128
 MEMORY = 480
 LABEL_SOURCES = ()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from msa_desktop.base.errors import UserError
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.base.settings import Device
-from msa_desktop.encoders._base import EncoderFacts
+from msa_desktop.encoders._base import EncoderFacts, try_out
 from msa_desktop.services.search import Search
 from msa_desktop.store.db import Database
+
+_log = logging.getLogger(__name__)
 
 _LOW_DISK = 200_000_000  # bytes
 _INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_watches")
@@ -45,7 +47,7 @@ class Doctor:
         database: The library.
         search: Its vector indexes.
         encoders: Those that are ready here.
-        device: Where they run.
+        device: Where they run now.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Doctor:
         database: Database,
         search: Search,
         encoders: Callable[[], Iterable[EncoderFacts]],
-        device: Device,
+        device: Callable[[], Device],
     ) -> None:
         self._paths = paths
         self._database = database
@@ -67,7 +69,7 @@ class Doctor:
         return [
             self._database_check(),
             *self._index_checks(),
-            *_model_checks(self._encoders(), self._device),
+            *_model_checks(self._encoders(), self._device()),
             self._disk_check(),
             *_watch_checks(),
         ]
@@ -98,9 +100,11 @@ def _model_checks(encoders: Iterable[EncoderFacts], device: Device) -> Iterator[
     for encoder in encoders:
         name = f"model {encoder.id}"
         try:
-            encoder.load().create(Path(encoder.folder), device)
-        except UserError as error:
-            yield Check(name, False, str(error))
+            module = encoder.load()
+            try_out(module.create(Path(encoder.folder), device), module.SPEC)
+        except Exception as error:  # whatever a graphics card's driver raises
+            _log.debug("%s does not work", encoder.id, exc_info=True)
+            yield Check(name, False, encoder.trouble(error))
         else:
             yield Check(name, True, f"whole and ready (version {encoder.version})")
 

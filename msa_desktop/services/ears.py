@@ -21,6 +21,7 @@ _CANDIDATES_PER_HIT = 5
 _SAMPLE = 1000  # tracks that show how an encoder's scores lie in this library
 
 Ids = NDArray[np.int64]
+Indexes = Mapping[str, VectorIndex]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,15 @@ class Ears:
         indexes: One for each encoder, by its id; the preferred encoder first.
     """
 
-    def __init__(self, reader: TrackReader, indexes: Mapping[str, VectorIndex]) -> None:
+    def __init__(self, reader: TrackReader, indexes: Indexes) -> None:
         self._reader = reader
         self._indexes = indexes
         self._lock = threading.Lock()
         # The state of each index when the fusion was learned.
-        self._measured: tuple[tuple[str, int], ...] = ()
+        self._measured: tuple[tuple[str, str, int], ...] = ()
         self._fusion: Fusion | None = None
 
-    def use(self, indexes: Mapping[str, VectorIndex]) -> None:
+    def use(self, indexes: Indexes) -> None:
         """Answers by other indexes from now on."""
         self._indexes = indexes
 
@@ -79,13 +80,14 @@ class Ears:
         Raises:
             KeyError: The encoder, or every one, has not heard the track.
         """
-        panel = Panel.of_one(encoder) if encoder else self._panel(track_id)
+        indexes = self._indexes  # once: `use` may change them meanwhile
+        panel = Panel.of_one(encoder) if encoder else self._panel(indexes, track_id)
         if len(panel.encoders) == 1:
-            ids, scores = self._indexes[panel.encoders[0]].search(track_id, count)
+            ids, scores = indexes[panel.encoders[0]].search(track_id, count)
             return Alike(ids, scores, (panel.encoders,) * len(ids))
         wide = max(_CANDIDATES, _CANDIDATES_PER_HIT * count)
-        found = [self._indexes[name].search(track_id, wide)[0] for name in panel.encoders]
-        alike = self._judged(panel, track_id, np.unique(np.concatenate(found)))
+        found = [indexes[name].search(track_id, wide)[0] for name in panel.encoders]
+        alike = _judged(indexes, panel, track_id, np.unique(np.concatenate(found)))
         best = np.argsort(-alike.scores, kind="stable")[:count]
         return Alike(alike.ids[best], alike.scores[best], tuple(alike.encoders[n] for n in best))
 
@@ -99,7 +101,8 @@ class Ears:
         Raises:
             KeyError: No encoder has heard the track.
         """
-        return self._judged(self._panel(track_id), track_id, ids)
+        indexes = self._indexes
+        return _judged(indexes, self._panel(indexes, track_id), track_id, ids)
 
     def near(self, encoder: str, text: FloatArray, count: int) -> tuple[Ids, FloatArray]:
         """The tracks whose sound lies nearest to a text, best first.
@@ -138,45 +141,38 @@ class Ears:
             return np.full(len(ids), np.nan, np.float32)
         return _standing_out(index, text, index.scores(text, ids, raw=True))
 
-    def _panel(self, track_id: int) -> Panel:
+    def _panel(self, indexes: Indexes, track_id: int) -> Panel:
         """Who is to be asked about a track.
 
         Raises:
             KeyError: Nobody has heard it.
         """
-        if len(self._indexes) == 1:
-            return Panel.of_one(next(iter(self._indexes)))
-        learned = self._learned()
-        heard = [name for name, index in self._indexes.items() if track_id in index]
+        if len(indexes) == 1:
+            return Panel.of_one(next(iter(indexes)))
+        learned = self._learned(indexes)
+        heard = [name for name, index in indexes.items() if track_id in index]
         if not heard:
             raise KeyError(track_id)
         if learned is not None and len(set(heard).intersection(learned.encoders)) > 1:
             return learned.panel(heard)
         return Panel.of_one(heard[0])
 
-    def _judged(self, panel: Panel, track_id: int, ids: Ids) -> Alike:
-        each = [self._indexes[name].scores(track_id, ids) for name in panel.encoders]
-        scores = np.stack(each, axis=1)
-        names = np.array(panel.encoders)
-        heard = [tuple(names[known].tolist()) for known in ~np.isnan(scores)]
-        return Alike(ids, panel.fuse(scores), tuple(heard))
-
-    def _learned(self) -> Fusion | None:
+    def _learned(self, indexes: Indexes) -> Fusion | None:
         """What is known of the encoders; learned anew when an index takes its measure anew."""
-        for index in self._indexes.values():
+        for index in indexes.values():
             index.refresh()
-        measured = tuple((name, index.measured) for name, index in self._indexes.items())
+        measured = tuple((name, one.version, one.measured) for name, one in indexes.items())
         with self._lock:
             if measured != self._measured:
-                self._fusion = self._learn()
+                self._fusion = self._learn(indexes)
                 self._measured = measured
             return self._fusion
 
-    def _learn(self) -> Fusion | None:
+    def _learn(self, indexes: Indexes) -> Fusion | None:
         """None where no two encoders have heard enough of the same tracks."""
         taking_part = []
         shared: Ids | None = None
-        for name, index in sorted(self._indexes.items(), key=lambda item: -len(item[1])):
+        for name, index in sorted(indexes.items(), key=lambda item: -len(item[1])):
             both = index.ids() if shared is None else np.intersect1d(shared, index.ids())
             if len(both) < fusion.FEWEST:
                 continue  # an encoder that has only begun must not keep the others apart
@@ -184,8 +180,8 @@ class Ears:
             taking_part.append(name)
         if shared is None:
             return None
-        names = [name for name in self._indexes if name in taking_part]
-        parts = [self._indexes[name].rows(fusion.sample(shared, _SAMPLE)) for name in names]
+        names = [name for name in indexes if name in taking_part]
+        parts = [indexes[name].rows(fusion.sample(shared, _SAMPLE)) for name in names]
         chosen = reduce(np.intersect1d, [held for held, _ in parts])
         if len(names) < 2 or len(chosen) < fusion.FEWEST:
             return None
@@ -195,6 +191,14 @@ class Ears:
             rows.append(own[order][np.isin(held[order], chosen)])
         album = self._reader.albums(chosen.tolist())
         return fusion.learn(names, rows, [album.get(i, str(i)) for i in chosen.tolist()])
+
+
+def _judged(indexes: Indexes, panel: Panel, track_id: int, ids: Ids) -> Alike:
+    each = [indexes[name].scores(track_id, ids) for name in panel.encoders]
+    scores = np.stack(each, axis=1)
+    names = np.array(panel.encoders)
+    heard = [tuple(names[known].tolist()) for known in ~np.isnan(scores)]
+    return Alike(ids, panel.fuse(scores), tuple(heard))
 
 
 def _standing_out(index: VectorIndex, text: FloatArray, scores: FloatArray) -> FloatArray:

@@ -292,8 +292,10 @@ class Intake:
                 if sounds.state_of(connection, twin) is TrackState.QUEUED:
                     sounds.copy_analysis(connection, track_id, twin)
                     following.twins.append(twin)
-            if lacking := self._lacking(connection, track_id):
-                # An encoder that was installed while this one waited.
+            lacking = self._lacking(connection, track_id)
+            if lacking := tuple(one for one in lacking if one not in outcome.task.encoders):
+                # An encoder that was installed while this one waited. One that was asked, and could
+                # not hear this track, is asked again at the next start.
                 following.ended = None
                 task = Task(track_id, outcome.task.path, Work.LISTEN, lacking)
                 following.more.append(task)

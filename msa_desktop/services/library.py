@@ -235,14 +235,14 @@ class Library:
             self.rescan()
 
     def encoders_changed(self, memory: int) -> None:
-        """Encoders came or went: has the library heard by those it has not been heard by.
+        """Encoders came or went, or run elsewhere: has the library heard by those that have not.
 
         Args:
             memory: Megabytes that a process comes to need for all of them.
         """
-        self.pool.renew(memory)
-        self._intake.encoders_changed()
         settings = self._settings()
+        self.pool.renew(memory, settings.device)
+        self._intake.encoders_changed()
         self.pool.set_limits(settings.worker_count, settings.file_time_limit)
         if self._background is not None:
             self._fill_in()

@@ -10,12 +10,16 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from msa_desktop.base import processes
 from msa_desktop.base.errors import UserError
@@ -29,15 +33,31 @@ _IDLE = 300.0  # seconds without a sentence after which the process ends
 
 _log = logging.getLogger(__name__)
 
-_Answer = tuple[dict[str, FloatArray], tuple[str, ...]]  # vectors by encoder, and what went wrong
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Why an encoder did not read; the trace is "" where that says all."""
+
+    text: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Vectors, and what went wrong; each by the encoder's id."""
+
+    vectors: dict[str, FloatArray] = field(default_factory=dict)
+    problems: dict[str, _Problem] = field(default_factory=dict)
 
 
 class Reading:
     """Vectors of sentences, by encoder. Thread-safe; one call at a time.
 
+    An encoder that fails, in whatever way, costs its own answer and no other's.
+
     Args:
         encoders: Those that are ready now; the ones that read no words are passed over.
-        device: Where they run.
+        device: Where they run, from `encoders_changed` on.
         events: Where it is told, once, that one cannot read.
         idle: Seconds without a sentence after which the memory is given back.
     """
@@ -45,7 +65,7 @@ class Reading:
     def __init__(
         self,
         encoders: Callable[[], Sequence[EncoderFacts]],
-        device: Device,
+        device: Callable[[], Device],
         events: EventBus,
         *,
         idle: float = _IDLE,
@@ -79,9 +99,13 @@ class Reading:
         return self._thread.submit(self._read, texts, encoder).result()
 
     def encoders_changed(self) -> None:
-        """Encoders came or went: the next sentence is read by those that are there then."""
+        """Encoders came or went, or run elsewhere: the next sentence is read by them as they are.
+
+        What went wrong before is told again, should it go wrong again.
+        """
         self._encoders = self._readers()
         self._thread.submit(self._end)
+        self._thread.submit(self._told.clear)
 
     def _readers(self) -> tuple[EncoderFacts, ...]:
         return tuple(encoder for encoder in self._find() if encoder.tokenizer)
@@ -105,23 +129,23 @@ class Reading:
         if self._stopped.is_set():
             return {}
         try:
-            vectors, problems = self._ask(texts, encoder)
+            answer = self._ask(texts, encoder)
         except (EOFError, OSError, TimeoutError):
             self._end()
             if self._stopped.is_set():
                 return {}
             _log.exception("the words of a search could not be read")
-            problems = (
+            text = (
                 "The words of this search were not read by the encoders: their process ended. "
-                "Labels and tags answer alone; try again, or see the log.",
+                "Labels and tags answer alone; try again, or see the log."
             )
-            vectors = {}
-        for problem in problems:
-            if problem not in self._told:
-                self._told.add(problem)
-                _log.warning("%s", problem)
-                self._events.publish(Notice(problem, is_error=True))
-        return vectors
+            answer = _Answer(problems={"": _Problem(text)})
+        for of, problem in answer.problems.items():
+            if of not in self._told:
+                self._told.add(of)
+                _log.warning("%s\n%s", problem.text, problem.trace)
+                self._events.publish(Notice(problem.text, is_error=True))
+        return answer.vectors
 
     def _ask(self, texts: Sequence[str], encoder: str) -> _Answer:
         connection = self._connection
@@ -143,7 +167,7 @@ class Reading:
         with theirs:  # closed here, the process has the only other end: its death is heard
             self._process = context.Process(
                 target=_main,
-                args=(theirs, self._encoders, self._device, self._idle),
+                args=(theirs, self._encoders, self._device(), self._idle),
                 name="reading",
                 daemon=True,
             )
@@ -166,19 +190,35 @@ def _main(
     idle: float,
 ) -> None:
     processes.settle_in()
-    readers: dict[str, TextEncoder] = {}
-    problems = []
+    readers: dict[EncoderFacts, TextEncoder] = {}
+    unusable: dict[str, _Problem] = {}
     for facts in encoders:
-        try:
+        with _isolated(facts, unusable):
             made = facts.load().create_text(Path(facts.folder), Path(facts.tokenizer), device)
-        except UserError as error:
-            problems.append(str(error))
-        else:
-            readers[facts.id] = made
+            readers[facts] = made
     with suppress(EOFError, OSError):  # the program has ended
         while connection.poll(idle):
             texts, only = connection.recv()  # "" for all encoders
-            read = {
-                name: reader.embed(texts) for name, reader in readers.items() if only in ("", name)
-            }
-            connection.send((read, tuple(problems)))
+            answer = _Answer(problems=dict(unusable))
+            for facts, reader in readers.items():
+                if only in ("", facts.id):
+                    with _isolated(facts, answer.problems):
+                        answer.vectors[facts.id] = _read(reader, texts)
+            connection.send(answer)
+
+
+@contextmanager
+def _isolated(facts: EncoderFacts, problems: dict[str, _Problem]) -> Iterator[None]:
+    """Whatever an encoder raises becomes its problem: a graphics card's driver raises anything."""
+    try:
+        yield
+    except Exception as error:
+        trace = "" if isinstance(error, UserError) else traceback.format_exc()
+        problems[facts.id] = _Problem(facts.trouble(error), trace)
+
+
+def _read(reader: TextEncoder, texts: Sequence[str]) -> FloatArray:
+    vectors = reader.embed(texts)
+    if not np.isfinite(vectors).all():
+        raise ValueError("what it read is no row of finite numbers")
+    return vectors

@@ -93,11 +93,6 @@ class LibraryCommands(QObject):
         """Pauses the listening, or goes on."""
         self._run(Library.pause if paused else Library.resume)
 
-    def take_settings(self) -> None:
-        """Works by the settings that were just saved."""
-        if self._library is not None:
-            self._run(Library.settings_changed)
-
     def prioritise(self, track_id: TrackId) -> None:
         """Listens to this track next; where nothing listens there is nothing to hurry."""
         if self._library is not None:

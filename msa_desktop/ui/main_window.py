@@ -450,11 +450,14 @@ class MainWindow(QMainWindow):
         dialog = SettingsDialog(self.app.settings_file, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(self.settings_changed)
-        dialog.changed.connect(self.library.take_settings)
+        dialog.changed.connect(self._take_settings)
         dialog.changed.connect(self.panel.reload)
         dialog.changed.connect(self.history.refresh)
         dialog.changed.connect(self.models.check_language)
         dialog.open()
+
+    def _take_settings(self) -> None:
+        self.background.run(self.app.settings_changed, failed=self.messages.show_error)
 
     def _make_demo(self) -> None:
         self.library.make_demo(self.app.paths.root / "demo")

@@ -16,7 +16,13 @@ STATE_WORDS: dict[TrackState, str] = {
     TrackState.FAILED: "Failed",
 }
 
-_ENCODERS = {"musicnn": "MusiCNN", "clap": "CLAP", "ttmrpp": "TTMR++", "minilm": "MiniLM"}
+_ENCODERS = {
+    "musicnn": "MusiCNN",
+    "clap": "CLAP",
+    "clap-music-speech": "CLAP (speech)",
+    "ttmrpp": "TTMR++",
+    "minilm": "MiniLM",
+}
 
 
 def encoder(encoder_id: str) -> str:

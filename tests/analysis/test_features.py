@@ -10,14 +10,17 @@ import pytest
 from mutagen.id3 import TCON, TIT2, TMOO
 from mutagen.wave import WAVE
 
+from msa_desktop.analysis import worker
 from msa_desktop.analysis.features import Features
-from msa_desktop.analysis.worker import Task, Work
+from msa_desktop.analysis.worker import Finished, Task, Work
 from msa_desktop.audio import decode
 from msa_desktop.audio.encode import FORMS, write
 from msa_desktop.base.errors import AudioError
 from msa_desktop.base.model import Reading, TrackId, WindowSpec
 from msa_desktop.base.music import Loudness, Measures
 from msa_desktop.base.settings import Device
+from msa_desktop.encoders._base import EncoderFacts
+from tests.analysis import choir, frail
 from tests.support import write_wav
 
 
@@ -83,3 +86,63 @@ def test_windows_of_one_kind_are_decoded_once(tmp_path: Path) -> None:
     for one, windows in zip(alike, together, strict=True):
         assert windows.shape == (2, one.samples)
         np.testing.assert_array_equal(windows, decode.windows(str(path), one))
+
+
+def listen(features: Features, path: Path, *by: EncoderFacts) -> Finished:
+    task = Task(TrackId(1), str(path), Work.LISTEN, by)
+    features.prepare(task)
+    (finished,) = worker._work(features, [task])
+    return finished
+
+
+@pytest.mark.parametrize(
+    ("way", "why", "traced"),
+    [
+        ("loading", "CUDA out of memory", True),
+        ("running", "no kernel image is available for execution on the device). The", True),
+        ("memory", "not enough memory for this model", False),
+        ("nan", "finite numbers", True),
+    ],
+)
+def test_an_optional_encoder_that_fails_costs_only_itself(
+    tmp_path: Path, way: str, why: str, traced: bool
+) -> None:
+    path = write_wav(tmp_path / "a.wav", 2)
+    features, ill = Features(Device.CPU), frail.facts(way)
+    first = listen(features, path, choir.FACTS, ill)
+    assert first.outcome.failure is None
+    assert [one.encoder for one in first.outcome.embeddings] == ["choir"]
+    assert why in first.outcome.unusable[ill]
+    assert bool(first.trace) == traced
+    again = listen(features, path, choir.FACTS, ill)
+    assert again.outcome.unusable == first.outcome.unusable
+    assert again.trace == "", "it is not tried again in this process"
+
+
+def test_one_track_that_an_optional_encoder_cannot_hear(tmp_path: Path) -> None:
+    """The encoder is not to blame: it hears the next one."""
+    features, ill = Features(Device.CPU), frail.facts("loud")
+    sound = np.ones((1, 8_000), np.float32)
+    for name, loudness in (("loud", 0.9), ("soft", 0.1)):
+        write(tmp_path / f"{name}.wav", loudness * sound, 8_000, FORMS[".wav"])
+    loud = listen(features, tmp_path / "loud.wav", choir.FACTS, ill)
+    assert (loud.outcome.failure, loud.outcome.unusable) == (None, {})
+    assert [one.encoder for one in loud.outcome.embeddings] == ["choir"]
+    assert "too loud" in loud.trace
+    soft = listen(features, tmp_path / "soft.wav", choir.FACTS, ill)
+    assert [one.encoder for one in soft.outcome.embeddings] == ["choir", "frail"]
+    together = [
+        Task(TrackId(number), str(tmp_path / f"{name}.wav"), Work.LISTEN, (choir.FACTS, ill))
+        for number, name in enumerate(("loud", "soft"))
+    ]
+    assert [len(one.outcome.embeddings) for one in worker._work(features, together)] == [1, 2]
+
+
+def test_the_programs_own_encoder_cannot_be_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frail, "MODELS", ())
+    path = write_wav(tmp_path / "a.wav", 2)
+    finished = listen(Features(Device.CPU), path, frail.facts("nan"))
+    assert finished.outcome.failure is not None
+    assert "finite numbers" in finished.outcome.failure

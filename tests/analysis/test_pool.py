@@ -29,7 +29,7 @@ from msa_desktop.base.paths import resources
 from msa_desktop.base.settings import Device
 from msa_desktop.encoders import _base, musicnn
 from msa_desktop.encoders._base import EncoderFacts
-from tests.analysis import choir
+from tests.analysis import choir, frail
 
 PATIENCE = 60.0  # seconds; a test that passes takes a fraction
 MODELS = resources() / "models"
@@ -336,6 +336,24 @@ def test_the_one_to_blame_is_found_among_several(
     assert bench.errors == []
 
 
+@pytest.mark.parametrize(("way", "fewest", "most"), [("card", 1, 2), ("processor", 3, 3)])
+def test_few_processes_share_a_graphics_card(
+    make_bench: Callable[..., Bench], song: Path, way: str, fewest: int, most: int
+) -> None:
+    """Also where all processes have listened on the processor before."""
+    bench = make_bench(workers=3)
+    bench.pool.pause()
+    for number in range(20):
+        ears = (frail.facts("processor" if number < 8 else way),)
+        bench.submit(number, song, LISTEN, ears=ears)
+    bench.pool.resume()
+    by = [float(one.embeddings[0].vector[0]) for one in bench.wait(20) if one.task.track_id >= 8]
+    assert fewest <= len(set(by)) <= most
+    for number in range(20, 23):  # what needs no encoder is done by all
+        bench.submit(number, song)
+    assert not any(one.failure for one in bench.wait(23))
+
+
 def test_loading_the_models_is_no_files_time(song: Path) -> None:
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
@@ -439,11 +457,11 @@ def test_processes_that_are_to_be_renewed_go_once_they_rest(
     bench.submit(1, song)
     bench.wait(1)
     (resting,) = bench.process_ids
-    bench.pool.renew(0)
+    bench.pool.renew(0, Device.CPU)
     eventually(lambda: bench.process_ids == ())
     bench.submit(2, epic, PEAKS, urgent=True)
     (working,) = {bench.worker_on(epic).pid}
-    bench.pool.renew(0)
+    bench.pool.renew(0, Device.CPU)
     (_, done) = bench.wait(2)
     assert done.failure is None, "what it works on is finished"
     eventually(lambda: bench.process_ids == ())

@@ -105,6 +105,21 @@ def test_a_pause_lets_only_urgent_waveforms_through() -> None:
     assert queue.takeable() == 2
 
 
+def test_what_listens_can_be_left_for_later() -> None:
+    queue = TaskQueue()
+    queue.put(task(1, LISTEN), urgent=True)
+    queue.put(task(2, LISTEN))
+    queue.put(task(3, LISTEN))
+    queue.put(task(4, PEAKS))
+    queue.put(task(5), urgent=True)
+    rooms = [lambda _: 0, lambda _: 2, lambda _: 9]
+    assert [queue.takeable(room) for room in rooms] == [2, 4, 5]
+    assert queue.take(1, rooms[0]) == (task(5),)
+    assert queue.take(1, rooms[0]) == (task(4, PEAKS),)
+    assert queue.take(1, rooms[0]) == ()
+    assert drain(queue) == [(1, LISTEN), (2, LISTEN), (3, LISTEN)]
+
+
 def test_a_hundred_thousand_tasks_are_no_burden() -> None:
     def cost(number: int) -> float:
         queue = TaskQueue()

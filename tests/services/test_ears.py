@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from msa_desktop.base import vocabulary
 from msa_desktop.base.errors import UserError
@@ -101,6 +102,30 @@ def test_two_hear_better_than_one(house: House) -> None:
     assert ids[0] not in found.ids
     assert np.abs(found.scores).max() <= 1
     np.testing.assert_allclose(ears.alike(ids[0], found.ids).scores, found.scores, atol=1e-6)
+
+
+def test_an_encoder_that_goes_meanwhile(house: House) -> None:
+    """What was begun with the indexes of a moment is ended with them."""
+    ids = house.add(120)
+    house.hear("first", ids)
+    house.hear("second", ids)
+    ears = house.ears("first", "second")
+    expected = ears.nearest(ids[0], 10)
+    left = {"first": house.index("first")}
+
+    class Leaving(VectorIndex):
+        def search(
+            self, query: int | FloatArray, k: int, *, raw: bool = False
+        ) -> tuple[NDArray[np.int64], FloatArray]:
+            ears.use(left)
+            return super().search(query, k, raw=raw)
+
+    leaving = Leaving(house.shelf.db, house.shelf.folder / "indexes", "first", "1")
+    ears.use({"first": leaving, "second": house.index("second")})
+    found = ears.nearest(ids[0], 10)
+    assert found.ids.tolist() == expected.ids.tolist()
+    assert found.encoders == expected.encoders
+    assert set(ears.nearest(ids[0], 10).encoders) == {("first",)}
 
 
 def test_a_useless_second_encoder_does_no_harm(house: House) -> None:

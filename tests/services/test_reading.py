@@ -28,7 +28,7 @@ def make(told: list[Event]) -> Iterator[Make]:
     def one(*encoders: EncoderFacts, idle: float = 60) -> Reading:
         events = EventBus()
         events.subscribe(told.append)
-        made.append(Reading(lambda: encoders, Device.CPU, events, idle=idle))
+        made.append(Reading(lambda: encoders, lambda: Device.CPU, events, idle=idle))
         return made[-1]
 
     yield one
@@ -60,6 +60,43 @@ def test_one_that_cannot_be_loaded_is_told_once(
     (notice,) = told
     assert isinstance(notice, Notice)
     assert "gone" in notice.text
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [("full", "out of memory"), ("broken", "out of memory"), ("nan", "finite numbers")],
+)
+def test_one_that_fails_silences_no_other(
+    make: Make, tmp_path: Path, told: list[Event], way: str, words: str
+) -> None:
+    reading = make(facts("ill", tmp_path, way), facts("one", tmp_path))
+    first, second = reading("calm"), reading("piano")
+    assert set(first) == set(second) == {"one"}
+    assert first["one"][1] == second["one"][1], "their process lives"
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert words in notice.text
+    assert '"ill"' in notice.text
+    reading.encoders_changed()
+    assert set(reading("calm")) == {"one"}
+    assert len(told) == 2
+
+
+def test_another_device_is_gone_to(tmp_path: Path, told: list[Event]) -> None:
+    events = EventBus()
+    events.subscribe(told.append)
+    chosen = [Device.MPS]
+    reading = Reading(lambda: (facts("one", tmp_path),), lambda: chosen[-1], events)
+    try:
+        assert reading("calm") == {}
+        chosen.append(Device.CPU)
+        reading.encoders_changed()
+        assert set(reading("calm")) == {"one"}
+    finally:
+        reading.close()
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert notice.text == "There is no mps."
 
 
 def test_several_sentences_by_one_encoder(make: Make, tmp_path: Path, told: list[Event]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from msa_desktop.app import App
+from msa_desktop.audio.encode import FORMS, write
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import Event, Notice
+from msa_desktop.base.model import FloatArray
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.store.tracks import TrackQuery
 from msa_desktop.weights.installed import Installed, InstalledFile, Shelf, now
@@ -24,17 +27,35 @@ pytest.importorskip("tokenizers", reason=f"tokenizers is {WHY}")
 pytestmark = pytest.mark.xdist_group("clap")
 
 
-def install(paths: DataPaths, name: str = "clap-music", *, damaged: bool = False) -> None:
+BIAS = "audio_branch.norm.bias"
+
+
+PUBLISHED = "fae3e9c087f2909c28a09dc31c8dfcdacbc42ba44c70e972b58c1bd1caf6dedd"
+
+
+def install(
+    paths: DataPaths,
+    name: str = "clap-music",
+    *,
+    damaged: bool = False,
+    bias: float | None = None,
+    sha256: str = "",
+    came_as: str = "",
+) -> None:
     shelf = Shelf(paths.models)
     with shelf.lock(name):
         folder = shelf.incoming(name)
         folder.mkdir(parents=True)
         file = folder / "model.safetensors"
-        save_file(weights("tiny", "audio_"), file)
+        tensors = weights("tiny", "audio_")
+        if bias is not None:
+            tensors[BIAS][0] = bias
+        save_file(tensors, file)
         if damaged:
             with file.open("r+b") as opened:
                 opened.truncate(5000)
-        held = InstalledFile(name=file.name, size=file.stat().st_size, sha256="")
+        size = file.stat().st_size
+        held = InstalledFile(name=file.name, size=size, sha256=sha256, came_as=came_as)
         shelf.publish(Installed(id=name, source="a test", installed_at=now(), files=(held,)))
 
 
@@ -140,20 +161,102 @@ def test_what_waits_when_an_encoder_comes_is_heard_by_it(paths: DataPaths, music
         until(lambda: len(vectors(app, "clap")) == 7)
 
 
-def test_another_model_of_it_is_another_version(paths: DataPaths, music: Path) -> None:
+def test_from_one_model_to_another_and_back_nothing_is_heard_again(
+    paths: DataPaths, music: Path
+) -> None:
+    speech = "clap-music-speech"
+    install(paths)
+    install(paths, speech, bias=0.5)
+    with App(paths) as app:
+        assert [encoder.id for encoder in app.encoders] == ["musicnn", "clap"]
+        app.library.scan([str(music)])
+        before = vectors(app, "clap")
+        track = app.tracks.ids(TrackQuery())[0]
+        (own,) = app.search.similar(track, 1, "clap")
+        assert len(before) == 4
+        assert vectors(app, speech) == {}
+
+        app.settings_file.set("clap_model", speech)
+        app.settings_changed()
+        assert [encoder.id for encoder in app.encoders] == ["musicnn", speech]
+        app.library.scan([str(music)])
+        assert len(vectors(app, speech)) == 4
+        (hit,) = app.search.similar(track, 1, speech)
+        assert hit.encoders == (speech,)
+        with pytest.raises(UserError, match='no encoder "clap"'):
+            app.search.similar(track, 1, "clap")
+        other = vectors(app, speech)
+
+        app.settings_file.set("clap_model", "clap-music")
+        app.settings_changed()
+        app.library.scan([str(music)])
+        assert app.search.similar(track, 1, "clap") == [own]
+        assert (vectors(app, "clap"), vectors(app, speech)) == (before, other)
+    Shelf(paths.models).remove("clap-music")
+    with App(paths) as app:
+        assert [encoder.id for encoder in app.encoders] == ["musicnn", speech], "what there is"
+        app.library.scan([str(music)])
+        assert (vectors(app, "clap"), vectors(app, speech)) == (before, other)
+
+
+def test_other_weights_are_another_version(paths: DataPaths, music: Path) -> None:
+    """Those the catalogue knows need no mark: what an older program heard by them stays."""
+
+    def heard() -> tuple[str, dict[int, bytes]]:
+        with App(paths) as app:
+            app.library.scan([str(music)])
+            (_, clap) = app.encoders
+            assert app.tracks.vector_count("clap", clap.version) == 4
+            return clap.version, vectors(app, "clap")
+
+    install(paths, came_as=PUBLISHED, sha256="abcdef0123456789")
+    version, published = heard()
+    assert version == "1.1.7-1-6x10s-clap-music"
+    for mark in ("12345678", "87654321"):
+        Shelf(paths.models).remove("clap-music")
+        install(paths, sha256=f"{mark}abcdef", bias=float(mark[0]))
+        version, own = heard()
+        assert version == f"1.1.7-1-6x10s-clap-music-{mark}"
+        assert not published.items() & own.items()
+
+
+def test_another_device_is_gone_to_at_once(paths: DataPaths) -> None:
+    """The one that is told to choose the processor need not start the program anew."""
+    told: list[Event] = []
     install(paths)
     with App(paths) as app:
-        app.library.scan([str(music)])
-        (_, clap) = app.encoders
-        assert clap.version.endswith("-clap-music")
-    Shelf(paths.models).remove("clap-music")
-    install(paths, "clap-music-speech")
+        app.events.subscribe(told.append)
+        app.settings_file.set("device", "mps")
+        app.library.start()
+        until(lambda: app.library.progress().done == app.library.progress().total > 0)
+        assert vectors(app, "clap") == {}
+        (notice,) = {event.text for event in told if isinstance(event, Notice)}
+        assert "no MPS device" in notice
+        assert not all(check.ok for check in app.doctor.examine())
+        app.settings_file.set("device", "cpu")
+        app.settings_changed()
+        until(lambda: len(vectors(app, "clap")) == 4)
+        assert all(check.ok for check in app.doctor.examine())
+
+
+def test_as_many_windows_as_the_person_wants(paths: DataPaths, music: Path) -> None:
+    seconds = np.arange(75 * 16_000) / 16_000
+    rising = 0.3 * np.sin(2 * np.pi * (100 + 20 * seconds) * seconds)
+    write(music / "long.wav", rising[np.newaxis].astype(np.float32), 16_000, FORMS[".wav"])
+    install(paths)
+    heard: list[FloatArray] = []
     with App(paths) as app:
-        (_, clap) = app.encoders
-        assert clap.version.endswith("-clap-music-speech")
-        assert app.tracks.vector_count("clap", clap.version) == 0
-        app.library.scan([str(music)])
-        assert app.tracks.vector_count("clap", clap.version) == 4
+        for number in (6, 2):
+            app.settings_file.set("windows", number)
+            app.settings_changed()
+            app.library.scan([str(music)])
+            (_, clap) = app.encoders
+            assert clap.version == f"1.1.7-1-{number}x10s-clap-music"
+            assert app.tracks.vector_count("clap", clap.version) == 5
+            track = app.tracks.by_path(str(music / "long.wav"))
+            assert track is not None
+            heard.append(app.tracks.vectors([track.id], "clap", clap.version).values)
+    assert np.abs(heard[0] - heard[1]).max() > 1e-4
 
 
 def test_one_that_cannot_be_loaded_stops_nothing(paths: DataPaths, music: Path) -> None:
@@ -172,3 +275,30 @@ def test_one_that_cannot_be_loaded_stops_nothing(paths: DataPaths, music: Path) 
         assert "model.safetensors" in notice
         with pytest.raises(UserError):
             app.search.similar(app.tracks.ids(TrackQuery())[0], 1, "clap")
+
+
+@pytest.mark.parametrize(("bias", "words"), [(float("nan"), BIAS), (3e38, "finite numbers")])
+def test_one_that_hears_no_numbers_stops_nothing(
+    paths: DataPaths, music: Path, bias: float, words: str
+) -> None:
+    """Damaged weights are seen when they are loaded; else what comes of them is."""
+    told: list[Event] = []
+    install(paths, bias=bias)
+    with App(paths) as app:
+        app.events.subscribe(told.append)
+        write_wav(music / "new.wav", 12, pitch=777)
+        report = app.library.scan([str(music)])
+        assert (report.added, report.failed) == (1, ())
+        assert app.tracks.counts().analysed == len(vectors(app, "musicnn")) == 5
+        assert vectors(app, "clap") == {}
+        (notice,) = {event.text for event in told if isinstance(event, Notice)}
+        assert words in notice
+        (check,) = [one for one in app.doctor.examine() if one.name == "model clap"]
+        assert not check.ok
+        assert words in check.detail
+        Shelf(paths.models).remove("clap-music")
+        app.models_changed()
+        install(paths)
+        app.models_changed()
+        app.library.scan([])
+        assert len(vectors(app, "clap")) == 5

@@ -18,7 +18,14 @@ DIMENSION = 3
 
 
 class Reader:
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
     def embed(self, texts: Sequence[str]) -> FloatArray:
+        if self.folder == "broken":
+            raise RuntimeError(f"CUDA out of memory. Tried to allocate {len(texts[0])} MiB")
+        if self.folder == "nan":
+            return np.full((len(texts), DIMENSION), np.nan, np.float32)
         if "die" in texts:
             os._exit(7)
         if "sleep" in texts:
@@ -26,11 +33,15 @@ class Reader:
         return np.array([[len(text), os.getpid(), 1] for text in texts], np.float32)
 
 
-def create_text(folder: Path, tokenizer: Path, _device: Device) -> Reader:
+def create_text(folder: Path, tokenizer: Path, device: Device) -> Reader:
     if not tokenizer.is_dir():
         raise UserError(f"There is no tokenizer in {tokenizer} for {folder}.")
-    return Reader()
+    if device is not Device.CPU:
+        raise UserError(f"There is no {device}.")
+    if folder.name == "full":
+        raise RuntimeError("CUDA out of memory")
+    return Reader(folder.name)
 
 
-def facts(name: str, tokenizer: Path | str) -> EncoderFacts:
-    return EncoderFacts(name, "1", DIMENSION, __name__, "here", tokenizer=str(tokenizer))
+def facts(name: str, tokenizer: Path | str, folder: str = "here") -> EncoderFacts:
+    return EncoderFacts(name, "1", DIMENSION, __name__, folder, tokenizer=str(tokenizer))

@@ -95,7 +95,9 @@ class App:
         self.stem_rows = StemRows(self.database)
         self.vocabulary = vocabulary.load(resources() / "labels.toml")
         self._indexes = self._open_indexes({})
-        self.search = Search(self.tracks, self._indexes, self.vocabulary)
+        self.search = Search(
+            self.tracks, self._indexes, self.vocabulary, lambda: self.settings.measure
+        )
         self.proposals = ProposalReader(self.database, self.tracks)
         self.doctor = Doctor(
             paths, self.database, self.search, lambda: self.encoders, self.settings.device
@@ -216,8 +218,6 @@ class App:
             self.paths.stems,
             lambda: self.settings,
             self.events,
-            self.search.labels,
-            self.vocabulary,
             StemEars(
                 self.tracks,
                 self.stem_rows,

@@ -451,10 +451,17 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.changed.connect(self.settings_changed)
         dialog.changed.connect(self.library.take_settings)
+        dialog.changed.connect(self._trim_stems)
         dialog.changed.connect(self.panel.reload)
         dialog.changed.connect(self.history.refresh)
         dialog.changed.connect(self.models.check_language)
         dialog.open()
+
+    def _trim_stems(self) -> None:
+        def trim() -> None:
+            self.app.stems.trim()  # the service is made here: not in the window's thread
+
+        self.background.run(trim)
 
     def _make_demo(self) -> None:
         self.library.make_demo(self.app.paths.root / "demo")

@@ -121,7 +121,7 @@ def test_separated_then_heard_once(made: Made, ready: App) -> None:
         assert whole is not None
         assert vectors.shape == (1, musicnn.dimension)
         assert not np.allclose(vectors[0], whole), "the stem was to be heard, not the track"
-    assert ready.stems.kind(track_id) == found.kind
+    assert ready.stem_search.kind(track_id, []) == found.kind
 
     steps = [e for e in made.events if isinstance(e, StemsProgress) and e.path == str(path)]
     assert listened(list(steps))

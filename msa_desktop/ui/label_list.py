@@ -64,7 +64,7 @@ def kind(found: KindOfTrack | None) -> list[Line]:
         return []
     by = "its stems" if found.by_stems else "its labels"
     name = str(found.kind).capitalize()
-    return [Line("", value=f"{name}, {text.match(found.confidence)} sure (by {by})")]
+    return [Line("Kind", value=name, note=f"{text.match(found.confidence)} sure, by {by}")]
 
 
 def measured(facts: Iterable[Fact]) -> list[Line]:

@@ -48,8 +48,11 @@ def test_what_was_measured_is_read_out() -> None:
     [
         (None, []),
         (KindOfTrack(Kind.UNKNOWN, 0.0), []),
-        (KindOfTrack(Kind.SONG, 0.62), ["Song, 62 % sure (by its labels)"]),
-        (KindOfTrack(Kind.A_CAPPELLA, 0.9, 0.9, 0.1), ["A cappella, 90 % sure (by its stems)"]),
+        (KindOfTrack(Kind.SONG, 0.62), ["Kind, Song, 62 % sure, by its labels"]),
+        (
+            KindOfTrack(Kind.A_CAPPELLA, 0.9, 0.9, 0.1),
+            ["Kind, A cappella, 90 % sure, by its stems"],
+        ),
     ],
 )
 def test_the_kind_of_track(found: KindOfTrack | None, words: list[str]) -> None:

@@ -96,7 +96,9 @@ class App:
         self.stem_rows = StemRows(self.database)
         self.vocabulary = vocabulary.load(resources() / "labels.toml")
         self._indexes = self._open_indexes({})
-        self.search = Search(self.tracks, self._indexes, self.vocabulary)
+        self.search = Search(
+            self.tracks, self._indexes, self.vocabulary, lambda: self.settings.measure
+        )
         self.proposals = ProposalReader(self.database, self.tracks)
         self.doctor = Doctor(
             paths,
@@ -221,8 +223,6 @@ class App:
             self.paths.stems,
             lambda: self.settings,
             self.events,
-            self.search.labels,
-            self.vocabulary,
             StemEars(
                 self.tracks,
                 self.stem_rows,
@@ -329,6 +329,7 @@ class App:
             self.models_changed()
         if "library" in self.__dict__:
             self.library.settings_changed()
+        self.stems.trim()
 
     @property
     def _wanted_of_encoders(self) -> tuple[object, ...]:

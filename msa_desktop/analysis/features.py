@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from msa_desktop.analysis.worker import Outcome, Task, Work
-from msa_desktop.audio import decode, hearing, loudness, metadata, peaks
-from msa_desktop.base.errors import AudioError, UserError
+from msa_desktop.audio import decode, hearing, metadata, peaks
+from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Embedding, FloatArray, Reading, WindowSpec
-from msa_desktop.base.music import Measures
 from msa_desktop.base.settings import Device
 from msa_desktop.encoders._base import Encoder, EncoderFacts, heard, try_out
 from msa_desktop.tagio import _files as tag_files
@@ -88,7 +87,7 @@ class Features:
             case Work.READ:
                 return Outcome(task, reading=_read(task.path))
             case Work.MEASURE:
-                return Outcome(task, measures=_measure(task.path))
+                return Outcome(task, measures=hearing.measure(task.path))
             case Work.PEAKS:
                 return Outcome(task, peaks=peaks.peaks(task.path))
             case Work.LISTEN:
@@ -170,22 +169,6 @@ class Features:
         for wanted in task.encoders:
             if wanted in self._encoders:
                 yield wanted, self._encoders[wanted]
-
-
-def _measure(path: str) -> Measures:
-    """Each on its own: of a damaged file, or one with too little sound, one may be had."""
-    level = trouble = None
-    try:
-        level = loudness.measure(path)
-    except AudioError as error:
-        trouble = error
-    try:
-        heard = hearing.hear(path)
-    except AudioError:
-        if trouble is not None:
-            raise trouble from None
-        return Measures(loudness=level)
-    return Measures(heard.tempo, heard.key, level)
 
 
 def _read(path: str) -> Reading:

@@ -50,7 +50,7 @@ def write(
     Args:
         path: The file; an existing one is overwritten. Its name need not have an extension.
         sound: Shape (channels, samples), -1 to 1; one or two channels.
-        rate: Hz. Opus resamples to its own 48 kHz.
+        rate: Hz. What the encoder does not know becomes the next higher one, or its highest.
         form: Container and codec.
         tags: By FFmpeg's names ("title", "artist", "album", "genre", "date", "track", ...).
     """
@@ -72,7 +72,7 @@ def stream(
         path: The file; an existing one is overwritten.
         pieces: Shape (channels, samples) each, in order, -1 to 1.
         channels: One or two.
-        rate: Hz.
+        rate: Hz; see `write`.
         form: Container and codec.
         tags: By FFmpeg's names, as for `write`.
     """
@@ -84,8 +84,9 @@ def stream(
     layout = "mono" if channels == 1 else "stereo"
     with av.open(f"file:{path}", "w", format=form.container) as container:
         container.metadata.update(tags or {})
-        encoder_rate = 48_000 if form.codec == "libopus" else rate
-        track = container.add_stream(form.codec, rate=encoder_rate, options=dict(form.options))
+        track = container.add_stream(
+            form.codec, rate=_encoded(form.codec, rate), options=dict(form.options)
+        )
         if not isinstance(track, AudioStream):
             raise TypeError(f"{form.codec} is no audio codec")
         track.codec_context.layout = layout
@@ -101,3 +102,13 @@ def stream(
             at += piece.shape[1]
             container.mux(track.encode(frame))
         container.mux(track.encode(None))
+
+
+def _encoded(codec: str, rate: int) -> int:
+    """The rate that a sound is encoded at: its own where the encoder knows it."""
+    import av  # noqa: PLC0415 - loaded already
+
+    known = av.Codec(codec, "w").audio_rates
+    if not known or rate in known:
+        return rate
+    return min((one for one in known if one > rate), default=max(known))

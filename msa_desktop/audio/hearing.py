@@ -1,18 +1,19 @@
-"""A file's tempo and key, heard in pieces of it that are reached by seeking; and its beats.
+"""What is measured of a file: its tempo, key and loudness; and its beats.
 
-Longer pieces than encoders want, and fewer: the beat of three seconds is anybody's guess. Loaded by
-worker processes only.
+Tempo and key are heard in pieces that are reached by seeking, longer ones than encoders want, and
+fewer: the beat of three seconds is anybody's guess. Loaded by worker processes only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msa_desktop.audio import decode, rhythm, stream
+from msa_desktop.audio import decode, loudness, rhythm, stream
 from msa_desktop.audio import key as keys
 from msa_desktop.audio.source import Source
+from msa_desktop.base.errors import AudioError
 from msa_desktop.base.model import FloatArray, WindowSpec
-from msa_desktop.base.music import Key, Tempo
+from msa_desktop.base.music import Key, Measures, Tempo
 
 _SECONDS = 18.0
 _COUNT = 5
@@ -42,6 +43,30 @@ def hear(path: str) -> Heard:
     seconds = min(_SECONDS, max(_WHOLE * length, 1 / rhythm.RATE))
     windows = decode.windows(path, WindowSpec(rhythm.RATE, seconds, _COUNT))
     return Heard(rhythm.tempo(windows), keys.key(windows))
+
+
+def measure(path: str) -> Measures:
+    """Tempo, key and loudness, each on its own: what has too little sound for one may have another.
+
+    Args:
+        path: As from `os.fsdecode`.
+
+    Raises:
+        AudioError: Not an audio file, or damaged so that nothing can be measured.
+        OSError: The system could not read the file.
+    """
+    level = trouble = None
+    try:
+        level = loudness.measure(path)
+    except AudioError as error:
+        trouble = error
+    try:
+        heard = hear(path)
+    except AudioError:
+        if trouble is not None:
+            raise trouble from None
+        return Measures(loudness=level)
+    return Measures(heard.tempo, heard.key, level)
 
 
 def beats(path: str, bpm: float) -> FloatArray:

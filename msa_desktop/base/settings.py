@@ -399,6 +399,11 @@ class Settings(BaseModel):
         """Analysis processes to run: the setting, or one a core less one and at least one."""
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
 
+    @property
+    def stems_cache_bytes(self) -> int:
+        """Bytes of stems that are kept."""
+        return self.stems_cache_gigabytes * 10**9
+
 
 class SettingsFile:
     """One TOML file of settings.

@@ -11,6 +11,7 @@ from msa_desktop.app import usable
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.settings import Settings, SettingsFile, declared
 from msa_desktop.cli._base import USAGE, data_paths, fail, say, show, standard_options
+from msa_desktop.stems.cache import Cache
 
 
 @click.command("config")
@@ -40,6 +41,9 @@ def command(key: str | None, value: str | None, reset: bool) -> None:
                     declared(key)
             except UserError as error:
                 fail(str(error), USAGE)
+        if key == "stems_cache_gigabytes":  # a lower limit frees its space at once
+            with usable(paths):
+                Cache(paths.stems).make_room(file.values.stems_cache_bytes)
         keys = [key]
     values: dict[str, Any] = file.values.model_dump(mode="json")
     lines = []

@@ -9,6 +9,7 @@ import click
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import display_path
+from msa_desktop.base.music import Loudness
 from msa_desktop.cli._base import FAILED, say, show, standard_options, table
 
 
@@ -35,7 +36,7 @@ def command(paths: tuple[str, ...], *, beats: bool) -> None:
         [
             f"{one['tempo']['bpm']:.0f}" if one["tempo"] else "none",
             f"{one['key']['name']} ({one['key']['camelot']})" if one["key"] else "none",
-            "" if one["loudness"] is None else f"{one['loudness']:.1f}",
+            _loudness(one),
             "" if one["gain"] is None else f"{one['gain']:+.1f}",
             display_path(one["path"]),
         ]
@@ -46,11 +47,17 @@ def command(paths: tuple[str, ...], *, beats: bool) -> None:
         raise SystemExit(FAILED)
 
 
+def _loudness(found: dict[str, Any]) -> str:
+    if found["loudness"] is not None:
+        return f"{found['loudness']:.1f}"
+    return "silent" if found["peak"] == 0 else ""  # else too short or quiet for a number
+
+
 def _measured(path: str, *, beats: bool) -> dict[str, Any]:
     # FFmpeg: only this command and worker processes pay for it.
-    from msa_desktop.audio import hearing, loudness  # noqa: PLC0415
+    from msa_desktop.audio import hearing  # noqa: PLC0415
 
-    heard, level = hearing.hear(path), loudness.measure(path)
+    heard = hearing.measure(path)
     tempo, key = heard.tempo, heard.key
     found: dict[str, Any] = {
         "path": path,
@@ -70,13 +77,21 @@ def _measured(path: str, *, beats: bool) -> dict[str, Any]:
             "confidence": round(key.confidence, 3),
             "chroma": [round(one, 4) for one in key.chroma],
         },
+        **_level(heard.loudness),
+    }
+    if beats:
+        fall = hearing.beats(path, tempo.bpm) if tempo else ()
+        found["beats"] = [round(float(moment), 3) for moment in fall]
+    return found
+
+
+def _level(level: Loudness | None) -> dict[str, float | None]:
+    if level is None:
+        return dict.fromkeys(("loudness", "gain", "peak", "silence_start", "silence_end"))
+    return {
         "loudness": level.integrated and round(level.integrated, 2),
         "gain": level.gain and round(level.gain, 2),
         "peak": round(level.peak, 5),
         "silence_start": round(level.silence_start, 3),
         "silence_end": round(level.silence_end, 3),
     }
-    if beats:
-        fall = hearing.beats(path, tempo.bpm) if tempo else ()
-        found["beats"] = [round(float(moment), 3) for moment in fall]
-    return found

@@ -15,7 +15,7 @@ from msa_desktop.base.text import printable
 from msa_desktop.cli._base import fail, find_track, open_app, show, standard_options, table
 from msa_desktop.cli._progress import cancel_on_signal, telling
 from msa_desktop.services.stems import Separated
-from msa_desktop.stems.export import Format
+from msa_desktop.stems.export import Format, check_folder
 
 
 class _Moment(click.ParamType[float]):
@@ -70,8 +70,9 @@ def command(
     wanted = [name.strip() for name in (names or "").split(",") if name.strip()]
     file = os.path.abspath(path) if os.path.lexists(path) else find_track(app, path).path
     try:
+        check_folder(output)  # and the stems' names: minutes of work are in vain otherwise
         with telling(app.events):
-            separated = app.stems.separate(file, start, end, cancel)
+            separated = app.stems.separate(file, start, end, cancel, wanted)
             written = app.stems.export(separated, output, wanted, Format(form), cancel)
     except UserError as error:
         fail(f"{display_path(file)}: {error}")

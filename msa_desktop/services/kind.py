@@ -52,6 +52,11 @@ class KindOfTrack:
     instrumental_share: float | None = None
     negligible: tuple[str, ...] = ()
 
+    @property
+    def by_stems(self) -> bool:
+        """Whether it is known by stems; otherwise by labels."""
+        return self.vocal_share is not None
+
 
 def is_negligible(rms: float) -> bool:
     """Whether a stem holds as good as nothing; `rms` as in `stems.record.Level`."""

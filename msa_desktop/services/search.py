@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, TrackState
-from msa_desktop.base.music import camelot, camelot_place
+from msa_desktop.base.music import Measures, camelot, camelot_place
 from msa_desktop.base.vocabulary import Vocabulary
 from msa_desktop.services import mixing
 from msa_desktop.services.ears import Ears
@@ -31,14 +31,20 @@ class Search:
         reader: The library's reads.
         indexes: One for each encoder, by its id; the preferred encoder first.
         vocabulary: The words for what is heard.
+        measures: Whether tracks are measured, by the settings in force.
     """
 
     def __init__(
-        self, reader: TrackReader, indexes: Mapping[str, VectorIndex], vocabulary: Vocabulary
+        self,
+        reader: TrackReader,
+        indexes: Mapping[str, VectorIndex],
+        vocabulary: Vocabulary,
+        measures: Callable[[], bool],
     ) -> None:
         self._reader = reader
         self._indexes = indexes
         self._vocabulary = vocabulary
+        self._measures = measures
         self.ears = Ears(reader, indexes)
 
     def use(self, indexes: Mapping[str, VectorIndex]) -> None:
@@ -147,9 +153,19 @@ class Search:
         if track.state is not TrackState.ANALYSED:
             return _not_heard(track)
         if self._reader.tempi([track.id]):
+            found = (
+                f'"{track.title}" could not be measured'
+                if track.measures == Measures()  # see `Intake`: stored of what failed, too
+                else f'No steady beat was found in "{track.title}"'
+            )
             return UserError(
-                f'No steady beat was found in "{track.title}", so nothing can be mixed to it. If '
-                "you know its tempo, write it into the tag BPM."
+                f"{found}, so nothing can be mixed to it. If you know its tempo, write it into the "
+                "tag BPM."
+            )
+        if not self._measures():
+            return UserError(
+                f'The tempo of "{track.title}" is not known: measuring is switched off. Switch it '
+                "on in the settings, or with: msa-desktop config measure true"
             )
         return UserError(
             f'The tempo of "{track.title}" was not measured yet. It is waiting for its turn.'

@@ -22,7 +22,7 @@ from msa_desktop.store.writer import Writer
 
 
 class StemEars:
-    """Has stems heard, and says how loud they were. Thread-safe.
+    """Has stems heard. Thread-safe.
 
     Those that hold as good as nothing are not heard: what an encoder says of them is made up. Nor
     is the instrumental, which is no file: without a voice it is the track, which was heard, and
@@ -52,10 +52,6 @@ class StemEars:
         self._make_pool = make_pool
         self._encoders = encoders
         self._events = events
-
-    def levels(self, track_id: TrackId) -> dict[str, float]:
-        """How loud each stem of a track is; empty where they were not heard."""
-        return {name: stem.level for name, stem in self._rows.of(track_id).items()}
 
     def hear(
         self,

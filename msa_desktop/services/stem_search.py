@@ -1,19 +1,21 @@
-"""Tracks with similar drums, a similar voice: the library's stems compared with one track's."""
+"""What a library's stems tell: tracks with similar drums, a similar voice; the kind of a track."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msa_desktop.base.errors import UserError
-from msa_desktop.base.model import FloatArray, Hit, Track, TrackId
-from msa_desktop.base.vocabulary import Vocabulary
+from msa_desktop.base.model import FloatArray, Hit, LabelScore, Track, TrackId
+from msa_desktop.base.vocabulary import LabelKind, Vocabulary
 from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services import fusion, kind, stem_evidence
 from msa_desktop.services.fusion import Panel
+from msa_desktop.services.kind import Kind, KindOfTrack
+from msa_desktop.stems.record import INSTRUMENTAL
 from msa_desktop.store import vector_standard
 from msa_desktop.store.stem_rows import HeardStem, StemRows
 from msa_desktop.store.tracks import TrackReader
@@ -48,6 +50,10 @@ class StemSearch:
         self._rows = rows
         self._encoders = encoders
         self._vocabulary = vocabulary
+        self._usual = vocabulary.usual()
+        self._instruments = frozenset(
+            label.name for label in vocabulary.labels if label.kind is LabelKind.INSTRUMENT
+        )
 
     def similar(self, track_id: TrackId, stem: str, count: int) -> list[Hit]:
         """The tracks one stem of which sounds most like that of one track, best first.
@@ -100,8 +106,27 @@ class StemSearch:
         heard = [name for name, stem in stems.items() if versions.items() & stem.encoders.items()]
         return tuple(sorted(heard, key=lambda name: -stems[name].level))
 
+    def kind(self, track_id: TrackId, labels: Iterable[LabelScore]) -> KindOfTrack:
+        """The kind of a track: by its stems where they were heard, else by its labels.
+
+        Args:
+            track_id: The track.
+            labels: What was heard in it (`Search.labels`).
+        """
+        levels = {name: stem.level for name, stem in self._rows.of(track_id).items()}
+        by_stems = kind.from_stems(levels)
+        if by_stems.kind is not Kind.UNKNOWN:
+            return by_stems
+        heard = {label.label: label.score for label in labels}
+        return kind.from_labels(heard, self._usual, self._instruments)
+
     def _heard(self, track: Track, stem: str) -> tuple[HeardStem, list[EncoderFacts]]:
         """A track's stem, and who has heard it."""
+        if stem == INSTRUMENTAL:
+            raise UserError(
+                "The instrumental is not compared: it is all stems but the vocals, together. Name "
+                "one of them, such as drums."
+            )
         stems = self._rows.of(track.id)
         if not stems:
             raise UserError(
@@ -110,7 +135,8 @@ class StemSearch:
             )
         if stem not in stems:
             raise UserError(
-                f'There is no stem {stem} of "{track.title}". There is: {", ".join(stems)}.'
+                f'There is no stem {stem} of "{track.title}". There is: '
+                f"{', '.join(name for name in stems if name != INSTRUMENTAL)}."
             )
         own = stems[stem]
         encoders = [one for one in self._encoders() if own.encoders.get(one.id) == one.version]

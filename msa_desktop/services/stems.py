@@ -7,14 +7,15 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, StemsProgress, StemsStep
 from msa_desktop.base.jobs import CancelToken, Throttle
-from msa_desktop.base.model import LabelScore, Reading, TrackId, display_path
+from msa_desktop.base.model import Reading, display_path
 from msa_desktop.base.settings import Settings
-from msa_desktop.base.vocabulary import LabelKind, Vocabulary
+from msa_desktop.base.text import bytes_in_words
 from msa_desktop.services import kind
 from msa_desktop.services.kind import KindOfTrack
 from msa_desktop.services.models import Models, ModelStatus
@@ -84,8 +85,6 @@ class Stems:
         folder: Where stems are kept.
         settings: The settings in force.
         events: Told of progress.
-        labels: What was heard in a track of the library.
-        vocabulary: The words for it.
         ears: Hear the stems of the library's tracks.
     """
 
@@ -95,20 +94,13 @@ class Stems:
         folder: Path,
         settings: Callable[[], Settings],
         events: EventBus,
-        labels: Callable[[TrackId], list[LabelScore]],
-        vocabulary: Vocabulary,
         ears: StemEars,
     ) -> None:
         self._models = models
         self._cache = Cache(folder)
         self._settings = settings
         self._events = events
-        self._labels = labels
         self._ears = ears
-        self._usual = vocabulary.usual()
-        self._instruments = frozenset(
-            label.name for label in vocabulary.labels if label.kind is LabelKind.INSTRUMENT
-        )
 
     def separate(
         self,
@@ -116,14 +108,23 @@ class Stems:
         begin: float = 0.0,
         end: float | None = None,
         cancel: CancelToken | None = None,
+        names: Sequence[str] = (),
     ) -> Separated:
         """Takes a track, or the seconds from `begin` to `end` of it, apart, unless it was before.
 
         The stems of a whole track of the library are heard by the encoders, too, as far as they
         were not; see `StemEars.hear`.
 
+        Args:
+            path: The track.
+            begin: Seconds.
+            end: Seconds; None for the track's end.
+            cancel: Heard in every phase.
+            names: Stems that are to be had: what the model does not give is said at once.
+
         Raises:
-            UserError: There is no model, the file cannot be read, or there is no room.
+            UserError: There is no model, the file cannot be read, there is no room, or no such
+                stem.
             Cancelled: The person ended it; stems that were finished by then are kept.
         """
         cancel = cancel or CancelToken()
@@ -134,7 +135,21 @@ class Stems:
             reading = process.read(path, cancel)
             key = _key(reading, model, begin, end)
             found = self._cache.find(key)
-            stems = found or self._make(key, path, model, begin, end, cancel, tell)
+            if found:
+                found.record.check(names)
+                stems = found
+            else:
+                to_do = partial(
+                    Task,
+                    path,
+                    model.model.id,
+                    model.file,
+                    self._settings().device,
+                    begin=begin,
+                    end=end,
+                    wanted=tuple(names),
+                )
+                stems = self._make(key, to_do, cancel, tell)
             separated = Separated(path, reading, stems, begin, end, found is not None)
             if separated.whole:
                 self._ears.hear(path, reading, stems, cancel, tell)
@@ -180,11 +195,7 @@ class Stems:
         """
         record = separated.stems.record
         wanted = tuple(dict.fromkeys(names)) or record.sources
-        if unknown := [name for name in wanted if name not in record.names]:
-            raise UserError(
-                f"There is no stem {', '.join(unknown)}. {record.model} gives: "
-                f"{', '.join(record.names)}."
-            )
+        record.check(wanted)
         total = record.seconds * len(wanted)
         with self._telling(separated.path) as tell:
             return export.export(
@@ -198,17 +209,13 @@ class Stems:
                 tell=lambda done: tell(Progress(StemsStep.EXPORT, done, total)),
             )
 
-    def kind(self, track_id: TrackId) -> KindOfTrack:
-        """The kind of a track of the library: by its stems where they were heard, else by labels.
+    def trim(self) -> None:
+        """Lets the longest unused stems go that are more than the settings have kept.
 
         Raises:
-            UserError: The track is not in the library or was not analysed.
+            UserError: Their folder cannot be read.
         """
-        by_stems = kind.from_stems(self._ears.levels(track_id))
-        if by_stems.kind is not kind.Kind.UNKNOWN:
-            return by_stems
-        heard = {label.label: label.score for label in self._labels(track_id)}
-        return kind.from_labels(heard, self._usual, self._instruments)
+        self._cache.make_room(self._settings().stems_cache_bytes)
 
     def model(self) -> ModelStatus:
         """The model that the settings want.
@@ -228,31 +235,40 @@ class Stems:
     def _make(
         self,
         key: str,
-        path: str,
-        model: ModelStatus,
-        begin: float,
-        end: float | None,
+        task: Callable[[Path], Task],
         cancel: CancelToken,
         tell: Callable[[Progress], None],
     ) -> StemSet:
-        """Takes a track apart."""
+        """Does what is to be done in a folder, and keeps what comes of it."""
         with self._cache.making(cancel) as folder:
             if found := self._cache.find(key):  # somebody else was at it meanwhile
                 return found
-            device = self._settings().device
-            task = Task(path, model.model.id, model.file, device, folder, begin, end)
-            record = process.separate(task, cancel, tell, lambda size: self._room(folder, size))
-            return self._cache.keep(key, folder, record)
+            record = process.separate(
+                task(folder), cancel, tell, lambda size: self._room(folder, size)
+            )
+            kept = self._cache.keep(key, folder, record)
+            # Not before: what is cancelled or fails costs no stems that were there.
+            self._cache.make_room(self._settings().stems_cache_bytes, spare=key)
+            return kept
 
     def _room(self, folder: Path, needed: int) -> None:
-        """Lets former stems go for new ones.
+        """Lets former stems go where the disk would not hold the new ones beside them.
 
         Raises:
-            UserError: The disk has no room all the same.
+            UserError: They are more than is kept, or more than the disk holds without any others.
+                All former ones are still there.
         """
-        there = self._cache.size() + shutil.disk_usage(folder).free - _SPARE
-        limit = self._settings().stems_cache_gigabytes * 10**9
-        self._cache.make_room(min(limit, there), needed)
+        limit = self._settings().stems_cache_bytes
+        if needed > limit:
+            raise UserError(
+                f"Its stems take {bytes_in_words(needed)}, and {bytes_in_words(limit)} of stems "
+                "are kept at most. Take a part of it, or raise the limit: "
+                f"msa-desktop config stems_cache_gigabytes {-(-needed // 10**9)}"
+            )
+        held = self._cache.size()
+        lacking = needed + _SPARE - shutil.disk_usage(folder).free
+        if 0 < lacking <= held:
+            self._cache.make_room(held - lacking)
         files.check_room(folder, needed)
 
     @contextmanager

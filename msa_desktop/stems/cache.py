@@ -126,28 +126,41 @@ class Cache:
             os.replace(folder, place)
         return StemSet(place, record)
 
-    def make_room(self, limit: int, needed: int = 0) -> None:
-        """Lets the longest unused go until no more than `limit` bytes are left with the `needed`.
+    def make_room(self, limit: int, spare: str = "") -> None:
+        """Lets the longest unused go until no more than `limit` bytes are left.
 
         Stems that a player has open stay where the system does not let them go.
+
+        Args:
+            limit: Bytes.
+            spare: The key of stems that stay whatever they take.
+
+        Raises:
+            UserError: The folder cannot be read.
         """
         held = sorted((used, size, folder) for folder, used, size in self._entries())
-        total = needed + sum(size for _, size, _ in held)
+        total = sum(size for _, size, _ in held)
         for _, size, folder in held:
             if total <= limit:
                 return
-            if _remove(folder):
+            if folder.name != spare and _remove(folder):
                 total -= size
 
     def size(self) -> int:
-        """Bytes of everything that is kept."""
+        """Bytes of everything that is kept.
+
+        Raises:
+            UserError: The folder cannot be read.
+        """
         return sum(size for _, _, size in self._entries())
 
     def _entries(self) -> Iterator[tuple[Path, float, int]]:
         """Each folder of stems, when it was last used, and its bytes."""
         if not self._root.is_dir():
             return
-        for folder in self._root.iterdir():
+        with _usable(self._root):
+            folders = list(self._root.iterdir())
+        for folder in folders:
             if folder.name.startswith(".") or not folder.is_dir():
                 continue
             with suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -98,13 +99,26 @@ def export(
             os.replace(part, target)
             written.append(target)
     except OSError as error:
-        raise UserError(
-            f"{display_path(str(folder))} cannot be written to: {error.strerror or error}."
-        ) from error
+        raise _not_written(folder, error) from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)
     return tuple(written)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that `export` could not write to; leaves nothing in it, nor makes it.
+
+    Raises:
+        UserError: It cannot be written to.
+    """
+    there = folder.absolute()
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise _not_written(folder, error) from error
 
 
 def file_name(text: str) -> str:
@@ -112,6 +126,12 @@ def file_name(text: str) -> str:
     plain = _FORBIDDEN.sub("_", printable(text)).strip(" .")
     short = plain.encode()[:_LONGEST_NAME].decode(errors="ignore").strip(" .")
     return f"_{short}" if _DEVICES.match(short) else short or "track"
+
+
+def _not_written(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{display_path(str(folder))} cannot be written to: {error.strerror or error}."
+    )
 
 
 def _free(folder: Path, name: str, form: Format) -> Path:

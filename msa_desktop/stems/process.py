@@ -22,7 +22,7 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import Reading, display_path
 from msa_desktop.base.settings import Device
 from msa_desktop.stems.cache import stem_file
-from msa_desktop.stems.record import Level, Meter, Record
+from msa_desktop.stems.record import Level, Meter, Record, check_stems
 from msa_desktop.stems.separate import Extent, measure
 from msa_desktop.stems.separate import separate as separated
 from msa_desktop.stems.wave import SAMPLE, WaveWriter
@@ -46,6 +46,7 @@ class Task:
         folder: Where the stems go; it is there.
         begin: Seconds.
         end: Seconds; None for the end of the track.
+        wanted: Stems that the model must give, or nothing is done.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Task:
     folder: Path
     begin: float = 0.0
     end: float | None = None
+    wanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def _separator(task: Task, say: Connection[Any, Any]) -> None:
         from msa_desktop.stems.model import Demucs  # noqa: PLC0415
 
         net = Demucs(task.weights, task.device)
+        check_stems(task.wanted, net.sources, task.model)
         say.send(_separate(task, net, say.send))
 
 

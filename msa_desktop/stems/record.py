@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import FloatArray
 
 VOCALS = "vocals"
@@ -58,6 +60,10 @@ class Record(BaseModel):
     sources: tuple[Annotated[str, Field(pattern=f"^{NAME}$")], ...]
     levels: dict[str, Level]
 
+    def check(self, wanted: Iterable[str]) -> None:
+        """Refuses names of stems that are not here; see `check_stems`."""
+        check_stems(wanted, self.sources, self.model)
+
     @property
     def seconds(self) -> float:
         """Length of each stem."""
@@ -67,6 +73,30 @@ class Record(BaseModel):
     def names(self) -> tuple[str, ...]:
         """What can be listened to or exported: the stems, and what is made of them."""
         return tuple(self.levels)
+
+
+def given(sources: Sequence[str]) -> tuple[str, ...]:
+    """What can be had of a model's stems: each, and what is made of them."""
+    mixed = VOCALS in sources and len(sources) > 1
+    return (*sources, INSTRUMENTAL) if mixed else tuple(sources)
+
+
+def check_stems(wanted: Iterable[str], sources: Sequence[str], model: str) -> None:
+    """Refuses what a model does not give.
+
+    Args:
+        wanted: Names of stems.
+        sources: The model's stems.
+        model: Its id.
+
+    Raises:
+        UserError: Some are not among them.
+    """
+    names = given(sources)
+    if unknown := [name for name in wanted if name not in names]:
+        raise UserError(
+            f"There is no stem {', '.join(unknown)}. {model} gives: {', '.join(names)}."
+        )
 
 
 class Meter:
@@ -79,8 +109,8 @@ class Meter:
 
     def __init__(self, sources: tuple[str, ...], rate: int) -> None:
         self._instruments = [i for i, name in enumerate(sources) if name != VOCALS]
-        self._mixed = VOCALS in sources and bool(self._instruments)
-        self._names = (*sources, INSTRUMENTAL) if self._mixed else sources
+        self._names = given(sources)
+        self._mixed = INSTRUMENTAL in self._names
         self._frame = max(1, round(_FRAME * rate))
         self._roots = np.zeros(len(self._names))
         self._squares = np.zeros(len(self._names))

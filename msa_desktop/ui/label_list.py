@@ -1,4 +1,4 @@
-"""What was heard in a track: what was measured of it, and its labels, each with a bar.
+"""What was heard in a track: its kind, what was measured of it, and its labels with their bars.
 
 Labels are grouped by what they speak of.
 """
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.vocabulary import LabelKind
+from msa_desktop.services.kind import Kind, KindOfTrack
 from msa_desktop.ui import paint, text
 from msa_desktop.ui.measure_words import Fact
 from msa_desktop.ui.paint import EDGE, Index
@@ -55,6 +56,15 @@ class Line:
     def is_title(self) -> bool:
         """Whether it only says what follows."""
         return self.score is None and not self.value
+
+
+def kind(found: KindOfTrack | None) -> list[Line]:
+    """The kind of track, how surely, and by what; nothing where it is not known."""
+    if found is None or found.kind is Kind.UNKNOWN:
+        return []
+    by = "its stems" if found.by_stems else "its labels"
+    name = str(found.kind).capitalize()
+    return [Line("Kind", value=name, note=f"{text.match(found.confidence)} sure, by {by}")]
 
 
 def measured(facts: Iterable[Fact]) -> list[Line]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import Hit, LabelScore, Track, TrackId, TrackState
+from msa_desktop.services.kind import KindOfTrack
 from msa_desktop.services.search import Search
 from msa_desktop.services.stem_search import StemSearch
 from msa_desktop.store.tracks import TrackReader
@@ -37,6 +38,7 @@ class Answer:
         mixing: As in the question.
         part: As in the question; "" where the track has no such part.
         parts: Those that can be asked for.
+        kind: The kind of track it is; None where nothing was heard in it.
         hits: Those that sound alike at all; a negative cosine is the opposite of similar.
         compared: Whether there was any other track to compare with.
         problem: Why there are no hits, in words; empty if all went well.
@@ -46,6 +48,7 @@ class Answer:
     mixing: bool = False
     part: str = ""
     parts: tuple[str, ...] = ()
+    kind: KindOfTrack | None = None
     hits: list[Hit] = field(default_factory=list)
     labels: list[LabelScore] = field(default_factory=list)
     compared: bool = False
@@ -65,6 +68,7 @@ def read(reader: TrackReader, search: Search, stems: StemSearch, asked: Question
     # Each on its own: not every encoder knows words for what it hears.
     with contextlib.suppress(UserError):
         labels = search.labels(track.id)
+    kind = stems.kind(track.id, labels)
     try:
         if asked.mixing:
             hits = search.mixes_after(track.id, asked.count)
@@ -75,4 +79,4 @@ def read(reader: TrackReader, search: Search, stems: StemSearch, asked: Question
     except UserError as error:
         problem = str(error)
     alike = hits if asked.mixing else [hit for hit in hits if hit.score > 0]
-    return Answer(track, asked.mixing, part, parts, alike, labels, bool(hits), problem)
+    return Answer(track, asked.mixing, part, parts, kind, alike, labels, bool(hits), problem)

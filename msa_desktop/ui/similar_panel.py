@@ -294,8 +294,13 @@ class SimilarPanel(QWidget):
     def _show_heard(self, answer: Answer, track: Track) -> None:
         tab = self._tab()
         (self.mixes if answer.mixing else self.similar).hits.show(answer.hits)
-        lines = label_list.group(answer.labels, self._kinds)
-        self._labels.labels.show([*label_list.measured(measure_words.facts(track)), *lines])
+        self._labels.labels.show(
+            [
+                *label_list.kind(answer.kind),
+                *label_list.measured(measure_words.facts(track)),
+                *label_list.group(answer.labels, self._kinds),
+            ]
+        )
         if tab is Tab.LABELS:
             self._pages.setCurrentWidget(self._labels)
         elif answer.mixing != (tab is Tab.MIXES):  # it answers the other question

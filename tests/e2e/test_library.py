@@ -43,6 +43,13 @@ def test_scan_then_similar_labels_and_status(program: Program, demo_library: Pat
 
     labels = program("labels", str(answer["query"]["id"]), "--json").document["labels"]
     assert len(labels) > 10
+    adagio = next(demo_library.glob("*Adagio*"))
+    kind = program("labels", adagio, "--json").document["kind"]
+    assert (kind["name"], kind["by"]) == ("instrumental", "labels")
+    assert 0.5 <= kind["confidence"] <= 0.75
+    assert "Instrumental, 75 % sure (by its labels)" in program("labels", adagio).out.replace(
+        "75%", "75 %"
+    )
     assert all(0 <= label["score"] <= 1 for label in labels)
 
     doctor = program("doctor", "--json")

@@ -40,3 +40,17 @@ def test_what_cannot_be_measured_is_named(program: Program, tmp_path: Path) -> N
     (heard,) = (one for one in done.document["tracks"] if one["path"] == str(tone))
     assert heard["tempo"] is None
     assert all(failed.values())
+    assert set(failed) == {str(words), str(tmp_path / "gone.mp3")}
+
+
+def test_what_can_be_had_of_a_silent_or_short_file(program: Program, tmp_path: Path) -> None:
+    silent = write_wav(tmp_path / "silent.wav", 3, level=0)
+    short = write_wav(tmp_path / "short.wav", 0.3)
+    done = program("measure", silent, short, "--beats", "--json")
+    assert done.code == 0, done.err
+    nothing, little = done.document["tracks"]
+    assert (nothing["tempo"], nothing["key"], nothing["loudness"]) == (None, None, None)
+    assert (nothing["peak"], nothing["silence_start"], nothing["beats"]) == (0, 3, [])
+    assert little["peak"] == pytest.approx(0.3, abs=0.05)
+    assert little["tempo"] is None
+    assert "silent" in program("measure", silent).out.splitlines()[1].split()[2]

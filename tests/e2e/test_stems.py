@@ -14,6 +14,8 @@ import pytest
 
 from msa_desktop.audio import stream
 from msa_desktop.base.model import FloatArray
+from msa_desktop.services.kind import Kind, from_stems
+from msa_desktop.stems.record import Meter
 from tests.support import Program, write_wav
 from tests.support_stems import FOUR, by_demucs, install, needs_demucs, small
 
@@ -73,7 +75,11 @@ def test_the_demo_library(ready: Program, demo_library: Path, tmp_path: Path) ->
             assert stem["energy"] == pytest.approx((expected[stem["stem"]] ** 2).mean(), rel=1e-3)
             total += sound
         np.testing.assert_allclose(total, gain * sum(expected.values()), atol=2e-5)
-        assert document["kind"] in ("song", "instrumental", "a cappella", "unknown")
+        meter = Meter(FOUR, 44100)
+        meter.add(np.stack([expected[name] for name in FOUR]))
+        kind = from_stems({name: level.rms for name, level in meter.levels().items()})
+        assert document["kind"] == kind.kind != Kind.UNKNOWN
+        assert document["vocal_share"] == pytest.approx(kind.vocal_share, abs=1e-3)
         assert document["vocal_share"] + document["instrumental_share"] == pytest.approx(1)
 
     again = ready("stems", paths[0], "-o", tmp_path / "out", "--stems", "vocals", "--json")
@@ -120,6 +126,10 @@ def test_what_cannot_be(ready: Program, tmp_path: Path) -> None:
     answer = ready("stems", path, "-o", tmp_path / "out", "--stems", "tuba", "--json")
     assert answer.code == 1
     assert "no stem tuba" in answer.document["error"]
+    nowhere = ready("stems", path, "-o", path / "out", "--json")
+    assert nowhere.code == 1
+    assert "cannot be written to" in nowhere.document["error"]
+    assert not [one for one in (ready.data_dir / "stems").iterdir() if one.is_dir()], "no work"
     (tmp_path / "b.mp3").write_text("no music")
     assert "b.mp3" in ready("stems", tmp_path / "b.mp3", "-o", tmp_path).err
     weights = next((ready.data_dir / "models").rglob("*.safetensors"))
@@ -157,6 +167,17 @@ def test_ended_in_the_middle(ready: Program, tmp_path: Path, way: int) -> None:
     assert not incoming.exists()  # what was killed has been cleared up
 
 
+def test_a_lower_limit_frees_its_space_at_once(program: Program) -> None:
+    former = program.data_dir / "stems" / "former"
+    former.mkdir(parents=True)
+    with (former / "drums.wav").open("wb") as file:
+        file.truncate(2 * 10**9)
+    assert program("config", "stems_cache_gigabytes", "3").code == 0
+    assert former.exists()
+    assert program("config", "stems_cache_gigabytes", "1").code == 0
+    assert not former.exists()
+
+
 @needs_demucs
 def test_tracks_with_similar_drums(ready: Program, tmp_path: Path) -> None:
     """A library's tracks are heard in parts as they are taken apart, and found by a part."""
@@ -186,6 +207,12 @@ def test_tracks_with_similar_drums(ready: Program, tmp_path: Path) -> None:
     assert -1 <= hit["score"] <= 1
     assert hit["encoders"] == ["musicnn"]
     assert f"Similar to the {loud} of a" in ready("similar", paths[0], "--stem", loud).out
+    kind = ready("labels", paths[0], "--json").document["kind"]
+    assert (kind["name"], kind["by"]) == (first.document["kind"], "stems")
+    assert kind["confidence"] == pytest.approx(first.document["confidence"], abs=1e-3)
+    shown = ready("labels", paths[0]).out.splitlines()[1]
+    assert shown.startswith(kind["name"].capitalize())
+    assert shown.endswith("sure (by its stems)")
     wrong = ready("similar", paths[0], "--stem", "tuba", "--json")
     assert wrong.code == 1
     assert "no stem tuba" in wrong.document["error"]

@@ -57,7 +57,8 @@ class House:
 
     def search(self, *encoders: str) -> Search:
         words = vocabulary.load(resources() / "labels.toml")
-        return Search(self.shelf.reader, {name: self.index(name) for name in encoders}, words)
+        indexes = {name: self.index(name) for name in encoders}
+        return Search(self.shelf.reader, indexes, words, lambda: True)
 
     def same_album(self, ears: Ears, ids: Sequence[int], encoder: str | None = None) -> float:
         """How many of the five nearest are of the track's album."""

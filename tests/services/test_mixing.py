@@ -131,7 +131,8 @@ class House:
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
         words = vocabulary.load(resources() / "labels.toml")
-        self.search = Search(shelf.reader, {ENCODER: shelf.index()}, words)
+        self.measuring = True
+        self.search = Search(shelf.reader, {ENCODER: shelf.index()}, words, lambda: self.measuring)
 
     def add(self, name: str, *sound: float, **tags: Any) -> TrackId:
         (track_id,) = self.shelf.add(f"{name}.mp3")
@@ -251,7 +252,13 @@ def test_why_nothing_can_be_mixed(house: House) -> None:
     track_id = house.add("Silence", *FAR)
     with pytest.raises(UserError, match="not measured yet"):
         house.search.mixes_after(track_id, 5)
+    house.measuring = False
+    with pytest.raises(UserError, match=r"switched off.*msa-desktop config measure true"):
+        house.search.mixes_after(track_id, 5)
     house.measure(track_id, Measures())
+    with pytest.raises(UserError, match="could not be measured"):
+        house.search.mixes_after(track_id, 5)
+    house.measure(track_id, Measures(key=Key("Am", 0.5)))
     with pytest.raises(UserError, match="No steady beat"):
         house.search.mixes_after(track_id, 5)
     (new,) = house.shelf.add("new.mp3")

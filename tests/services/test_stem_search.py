@@ -17,6 +17,7 @@ from msa_desktop.base.model import (
     Embedding,
     FileStamp,
     FloatArray,
+    LabelScore,
     Reading,
     Tags,
     TrackId,
@@ -24,6 +25,7 @@ from msa_desktop.base.model import (
 from msa_desktop.base.paths import DataPaths
 from msa_desktop.encoders._base import EncoderFacts
 from msa_desktop.services import stem_search
+from msa_desktop.services.kind import Kind, KindOfTrack
 from msa_desktop.services.stem_search import StemSearch
 from msa_desktop.store import writes
 from msa_desktop.store.stem_rows import store_stems
@@ -143,13 +145,30 @@ def test_what_cannot_be_compared(app: App) -> None:
     assert '"T0" was not taken apart yet' in why(ids[0])
     hear(app, ids[:1], kinds(1, 16, noise=1, seed=8))
     assert search.similar(ids[0], "drums", 5) == []  # nobody to compare it with
-    assert "no stem tuba" in why(ids[0], "tuba")
+    assert why(ids[0], "tuba").endswith("There is: bass, drums, vocals.")
+    assert "instrumental is not compared" in why(ids[0], "instrumental")
     assert "as good as nothing in the vocals" in why(ids[0], "vocals")
     assert "bass" in why(ids[0], "bass")
     assert "not listened to" in why(ids[0], "bass")
     newer = EncoderFacts("ear", "2", 16)
     search = by(app, newer)
     assert "Separate its stems again" in why(ids[0])
+
+
+def test_the_kind_is_known_by_labels_and_better_by_stems(app: App) -> None:
+    (track_id,) = add(app, 1)
+    search = by(app, EAR)
+    voice = [LabelScore("vocals", 0.9, "mtt"), LabelScore("guitar", 0.9, "mtt")]
+    assert search.kind(track_id, []) == KindOfTrack(Kind.UNKNOWN, 0.0)
+    by_labels = search.kind(track_id, voice)
+    assert (by_labels.kind, by_labels.by_stems) == (Kind.SONG, False)
+    assert 0.5 <= by_labels.confidence <= 0.75
+    none = search.kind(track_id, [LabelScore("no vocals", 0.9, "mtt")])
+    assert none.kind is Kind.INSTRUMENTAL
+    hear(app, [track_id], kinds(1, 16, noise=1, seed=8))
+    by_stems = search.kind(track_id, voice)
+    assert (by_stems.kind, by_stems.by_stems) == (Kind.INSTRUMENTAL, True), "there is no voice"
+    assert by_stems.confidence > 0.9
 
 
 def test_thousands_are_searched_at_once(app: App) -> None:

@@ -18,7 +18,6 @@ from msa_desktop.stems import process
 from msa_desktop.stems.cache import Cache
 from msa_desktop.stems.export import Format
 from msa_desktop.stems.wave import WaveWriter
-from msa_desktop.store.query import TrackQuery
 from tests.support import write_wav
 from tests.support_stems import FOUR, SIX, install, music, needs_demucs, small
 
@@ -156,22 +155,80 @@ def test_no_room(ready: App, song: str, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(UserError, match=r"Make room"):
         ready.stems.separate(song, 0, 1)
-    assert not [path for path in ready.paths.stems.iterdir() if path.is_dir()]  # all else first
+    assert ready.stems.separate(song).was_there, "nothing went for what was not made"
 
 
 @needs_demucs
-def test_the_limit(ready: App, song: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits: list[tuple[int, int]] = []
-    make_room = Cache.make_room
+def test_the_disk_is_given_what_it_lacks(
+    ready: App, song: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.stems.separate(song, 0, 0.5)
+    ready.stems.separate(song, 0, 0.75)
+    one_second = 4 * 8 * 44_100
+    usage = shutil.disk_usage(ready.paths.root)
+    short = usage._replace(free=one_second + 100_000_000 - 1000)  # by one of the two
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: short)
+    assert not ready.stems.separate(song, 0, 1).was_there
+    assert ready.stems.separate(song, 0, 0.75).was_there
+    assert not ready.stems.separate(song, 0, 0.5).was_there, "the longest unused went"
 
-    def noted(cache: Cache, limit: int, needed: int = 0) -> None:
-        limits.append((limit, needed))
-        make_room(cache, limit, needed)
 
-    monkeypatch.setattr(Cache, "make_room", noted)
-    ready.override(stems_cache_gigabytes=1)
-    ready.stems.separate(song)
-    assert limits == [(10**9, 4 * 8 * 110_250)]
+@needs_demucs
+def test_more_than_is_kept_is_not_begun(ready: App, song: str) -> None:
+    ready.stems.separate(song, 0, 0.1)
+    ready.override(stems_cache_gigabytes=0.002)
+    told = heard(ready)
+    with pytest.raises(UserError, match=r"take 4 MB, and 2 MB .* stems_cache_gigabytes 1$"):
+        ready.stems.separate(song)
+    assert not any(event.step is StemsStep.SEPARATE and event.done for event in told)
+    assert ready.stems.separate(song, 0, 0.1).was_there
+
+
+@needs_demucs
+def test_the_limit(ready: App, song: str) -> None:
+    """Former stems go when new ones are there, not for the mere beginning."""
+    ready.override(stems_cache_gigabytes=0.004)
+    ready.stems.separate(song, 0, 1)
+    ready.stems.separate(song, 0, 1.5)
+    assert ready.stems.separate(song, 0, 1).was_there
+    cancel = CancelToken()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, StemsProgress) and event.step is StemsStep.SEPARATE:
+            cancel.cancel()
+
+    ready.events.subscribe(stop)
+    with pytest.raises(Cancelled):
+        ready.stems.separate(song, 0, 2, cancel)
+    assert ready.stems.separate(song, 0, 1.5).was_there, "it would have had to go"
+    ready.stems.separate(song, 0, 1.1)
+    assert Cache(ready.paths.stems).size() <= 4_000_000
+    assert ready.stems.separate(song, 0, 1.5).was_there
+    assert ready.stems.separate(song, 0, 1.1).was_there
+    assert not ready.stems.separate(song, 0, 1).was_there
+
+
+@needs_demucs
+def test_a_lower_limit_frees_its_space(ready: App, song: str) -> None:
+    ready.stems.separate(song, 0, 1)
+    ready.stems.separate(song, 0, 1.5)
+    ready.stems.trim()
+    assert ready.stems.separate(song, 0, 1).was_there
+    ready.override(stems_cache_gigabytes=0.002)
+    ready.stems.trim()
+    assert 0 < Cache(ready.paths.stems).size() <= 2_000_000
+    assert ready.stems.separate(song, 0, 1).was_there
+
+
+@needs_demucs
+def test_an_unknown_stem_is_told_before_the_work(ready: App, song: str) -> None:
+    told = heard(ready)
+    with pytest.raises(UserError, match=r"no stem vocal\. htdemucs gives: drums, .*instrumental"):
+        ready.stems.separate(song, names=["drums", "vocal"])
+    assert {event.step for event in told} == {StemsStep.LOAD}
+    assert ready.stems.separate(song, names=["drums", "instrumental"]).stems.record.sources == FOUR
+    with pytest.raises(UserError, match="no stem vocal"):
+        ready.stems.separate(song, names=["vocal"])
 
 
 @needs_demucs
@@ -182,10 +239,3 @@ def test_tags_name_the_files(ready: App, demo_library: Path, tmp_path: Path) -> 
     assert found.name == f"{tags.artist} - {tags.title}, 0m00s to 0m01s"
     stems = [found.stems.sound(name) for name in FOUR]
     assert np.isfinite(sum(stems)).all()
-
-
-def test_the_kind_by_labels(app: App, demo_library: Path) -> None:
-    app.library.scan([str(demo_library)])
-    ids = [track.id for track in app.tracks.get_many(app.tracks.ids(TrackQuery()))]
-    assert {app.stems.kind(track_id).kind for track_id in ids} <= set(Kind)
-    assert all(app.stems.kind(track_id).confidence <= 0.75 for track_id in ids)

@@ -72,13 +72,21 @@ def test_the_longest_unused_goes_first(tmp_path: Path) -> None:
     one = cache.size() // 3
     cache.make_room(3 * one)
     assert cache.size() == 3 * one
-    cache.make_room(3 * one, 1)
+    cache.make_room(3 * one - 1)
     assert [key for key in "abc" if (tmp_path / key).is_dir()] == ["a", "c"]
     assert cache.find("a")
-    cache.make_room(2 * one, one)
+    cache.make_room(one)
     assert [key for key in "abc" if cache.find(key)] == ["a"]
-    cache.make_room(0, 10**15)
+    cache.make_room(0)
     assert cache.size() == 0
+
+
+def test_some_are_spared(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for key, used in (("a", 1), ("b", 2)):
+        keep(cache, key, used)
+    cache.make_room(0, spare="a")
+    assert [key for key in "ab" if cache.find(key)] == ["a"], "though it is the longest unused"
 
 
 @pytest.mark.parametrize("name", ["stems.json", "vocals.wav"])

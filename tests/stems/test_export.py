@@ -15,7 +15,7 @@ from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import FloatArray, Tags
 from msa_desktop.stems.cache import Cache, StemSet
-from msa_desktop.stems.export import Format, export, file_name
+from msa_desktop.stems.export import Format, check_folder, export, file_name
 from tests.stems.test_cache import NAMES, keep
 from tests.support_stems import music
 
@@ -69,6 +69,24 @@ def test_every_format(stems: StemSet, tmp_path: Path, form: Format) -> None:
     whole = sum(decoded(path) for path in paths)
     if form is not Format.MP3:  # drums 1, vocals 2, bass -3: nothing
         np.testing.assert_allclose(whole, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("rate", [8000, 20_000, 50_000, 96_000, 192_000])
+def test_every_rate(stems: StemSet, tmp_path: Path, form: Format, rate: int) -> None:
+    other = StemSet(stems.folder, stems.record.model_copy(update={"rate": rate}))
+    (path,) = write(other, tmp_path, form=form, names=["drums"])
+    seconds = other.record.samples / rate
+    assert mutagen.File(path).info.length == pytest.approx(seconds, abs=0.15)
+
+
+def test_a_folder_is_tried_before_the_work(tmp_path: Path) -> None:
+    check_folder(tmp_path / "new" / "out")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("a file")
+    for folder in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(UserError, match="cannot be written to"):
+            check_folder(folder)
 
 
 def test_quiet_stems_stay_as_they_are(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
 from PySide6.QtCore import Qt
 
 from msa_desktop.base.model import LabelScore
 from msa_desktop.base.vocabulary import LabelKind
+from msa_desktop.services.kind import Kind, KindOfTrack
 from msa_desktop.ui import label_list
 from msa_desktop.ui.label_list import LabelModel
 from msa_desktop.ui.measure_words import Fact
@@ -39,6 +41,25 @@ def test_what_was_measured_is_read_out() -> None:
     assert spoken == [None, "Tempo, 128 BPM, or 64 (20 %)", "Key, Am"]
     assert not model.flags(model.index(0)) & Qt.ItemFlag.ItemIsSelectable, "a title"
     assert model.flags(model.index(1)) & Qt.ItemFlag.ItemIsSelectable
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (None, []),
+        (KindOfTrack(Kind.UNKNOWN, 0.0), []),
+        (KindOfTrack(Kind.SONG, 0.62), ["Kind, Song, 62 % sure, by its labels"]),
+        (
+            KindOfTrack(Kind.A_CAPPELLA, 0.9, 0.9, 0.1),
+            ["Kind, A cappella, 90 % sure, by its stems"],
+        ),
+    ],
+)
+def test_the_kind_of_track(found: KindOfTrack | None, words: list[str]) -> None:
+    model = LabelModel()
+    model.show(label_list.kind(found))
+    role = Qt.ItemDataRole.AccessibleTextRole
+    assert [model.index(row).data(role) for row in range(model.rowCount())] == words
 
 
 def test_the_same_lines_again_are_no_news() -> None:

@@ -129,6 +129,20 @@ def test_saved_settings_are_worked_by_at_once(
     qtbot.waitUntil(lambda: app.tracks.counts().tracks == 2, timeout=20_000)
 
 
+def test_less_space_for_stems_is_freed_at_once(qtbot: QtBot, app: App, open_window: Open) -> None:
+    former = app.paths.stems / "former"
+    former.mkdir(parents=True)
+    with (former / "drums.wav").open("wb") as file:
+        file.truncate(2 * 10**9)
+    window = open_window()
+    window.actions_table[Act.SETTINGS].trigger()
+    dialog = window.findChild(SettingsDialog)
+    assert isinstance(dialog, SettingsDialog)
+    app.settings_file.set("stems_cache_gigabytes", "1")
+    dialog.changed.emit(app.settings)
+    qtbot.waitUntil(lambda: not former.exists())
+
+
 def test_a_dropped_file_is_refused_in_words(qtbot: QtBot, music: Path, open_window: Open) -> None:
     window = open_window()
     _drop(window, music / "tone 0.wav")

@@ -20,7 +20,7 @@ from msa_desktop.store.measures import store_measures
 from msa_desktop.store.stem_rows import store_stems
 from msa_desktop.ui.actions import Act
 from msa_desktop.ui.hit_list import HitList
-from msa_desktop.ui.label_list import LabelList
+from msa_desktop.ui.label_list import LabelList, Line
 from msa_desktop.ui.main_window import MainWindow
 from msa_desktop.ui.similar_panel import SimilarPanel, Tab
 from tests.ui.conftest import Fill
@@ -88,7 +88,8 @@ def _take_apart(app: App, *ids: TrackId) -> None:
             }
             sound_id = app.tracks.sound_id(track_id)
             assert sound_id is not None
-            store_stems(conn, track_id, sound_id, {"vocals": 0.05, "drums": 0.1}, heard)
+            levels = {"vocals": 0.05, "drums": 0.1, "instrumental": 0.1}
+            store_stems(conn, track_id, sound_id, levels, heard)
 
     app.writer.run(store)
 
@@ -400,14 +401,36 @@ def test_what_was_measured_stands_before_the_labels(
     assert isinstance(labels, LabelList)
     with qtbot.waitSignal(panel.shown):
         panel.show_labels(ids[2])
-    assert [line.value for line in labels.labels.lines[:2]] == ["", "Not measured yet"]
+    lines = [(line.words, line.value) for line in labels.labels.lines]
+    begin = lines.index(("Measured", ""))
+    assert begin <= 1, "only the kind of track may stand before it"
+    assert lines[begin + 1] == ("", "Not measured yet")
     _measure(app, ids[2])
     with qtbot.waitSignal(panel.shown):
         app.events.publish(TracksChanged(frozenset([ids[2]])))
-    shown = {line.words: line.value for line in labels.labels.lines if line.value}
+    shown = {line.words: line.value for line in labels.labels.lines[begin:] if line.value}
     assert shown == {
         "Tempo": "126 BPM",
         "Key": "Am · 8A",
         "Loudness": "\N{MINUS SIGN}9.5 LUFS",
         "Silence": "2.0 s at the end",
     }
+
+
+def test_the_kind_of_track_is_told_first(
+    qtbot: QtBot, app: App, ids: list[TrackId], panel: SimilarPanel
+) -> None:
+    labels = panel.findChild(LabelList)
+    assert isinstance(labels, LabelList)
+
+    def first(track_id: TrackId) -> Line:
+        with qtbot.waitSignal(panel.shown):
+            panel.show_labels(track_id)
+        return labels.labels.lines[0]
+
+    kinds = {one: app.stem_search.kind(one, app.search.labels(one)) for one in ids[:38]}
+    known = next(one for one, kind in kinds.items() if kind.confidence)
+    name, sure = str(kinds[known].kind).capitalize(), round(100 * kinds[known].confidence)
+    assert first(known) == Line("Kind", None, name, f"{sure} % sure, by its labels")
+    _take_apart(app, known)
+    assert first(known) == Line("Kind", None, "Song", "80 % sure, by its stems")

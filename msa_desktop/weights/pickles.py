@@ -12,6 +12,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
+from importlib import metadata
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pickle import UnpicklingError
@@ -24,14 +25,18 @@ from msa_desktop.base.model import display_path
 from msa_desktop.base.text import printable
 
 NEEDED = ("torch", "safetensors")
+OLDEST_TORCH = (2, 6)  # in those before, weights_only can be got round (CVE-2025-32434)
 _TABLES = ("state_dict", "model", "state")  # where training programs put the weights
 _LONGEST_REASON = 300  # characters
 _LONGEST_NAME = 100
 
 
 def can_convert() -> bool:
-    """Whether the libraries for it are installed."""
-    return all(importlib.util.find_spec(name) for name in NEEDED)
+    """Whether the libraries for it are installed, and new enough."""
+    if not all(importlib.util.find_spec(name) for name in NEEDED):
+        return False
+    numbers = re.findall(r"\d+", metadata.version("torch"))
+    return tuple(map(int, numbers[:2])) >= OLDEST_TORCH
 
 
 def convert(source: Path, target: Path, cancel: CancelToken) -> None:
@@ -68,6 +73,10 @@ def _convert(source: str, target: str) -> str:
     import torch  # noqa: PLC0415
     from safetensors.torch import save_file  # noqa: PLC0415
 
+    # Asked of what was really loaded: the one thing that stands between a pickle and this machine.
+    if torch.__version__ < OLDEST_TORCH:
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        return f"PyTorch {torch.__version__} cannot open it safely; {oldest} or newer is needed"
     try:
         with torch.serialization.safe_globals(_numbers()):
             held = torch.load(source, map_location="cpu", weights_only=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import tomllib
 from collections import OrderedDict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.paths import resources
 from msa_desktop.weights import checks, pickles
 from msa_desktop.weights.checks import Format
 
@@ -89,6 +92,35 @@ def test_a_trap_does_not_spring(tmp_path: Path, inside: bool) -> None:
         pickles.convert(tmp_path / "model.pt", tmp_path / "model.safetensors", CancelToken())
     assert not (tmp_path / "sprung").exists()
     assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_pytorch_that_would_run_it_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from torch.torch_version import TorchVersion
+
+    source, target = tmp_path / "model.pt", tmp_path / "model.safetensors"
+    torch.save({"a": torch.ones(2)}, source)
+    assert pickles.can_convert()
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.5.1+cu124"))
+    monkeypatch.setattr(metadata, "version", {"torch": "2.5.1+cu124"}.__getitem__)
+    assert not pickles.can_convert()
+    assert "2.6 or newer" in pickles._convert(str(source), str(target))
+    assert not target.exists()
+    monkeypatch.setattr(metadata, "version", {"torch": "2.6.0a0+git1"}.__getitem__)
+    assert pickles.can_convert()
+
+
+def test_no_extra_brings_such_a_pytorch() -> None:
+    project = tomllib.loads((resources().parent / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {
+        one
+        for extra in project["optional-dependencies"].values()
+        for one in extra
+        if one.startswith("torch")
+    }
+    assert wanted == {"torch>={}.{}".format(*pickles.OLDEST_TORCH)}
 
 
 @pytest.mark.parametrize("held", [[1, 2], {}, {"a": 1}, {"state_dict": {"a": "text"}}, "text"])

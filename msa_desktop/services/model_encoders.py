@@ -6,6 +6,7 @@ import importlib
 import os
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 from msa_desktop import encoders
@@ -34,7 +35,7 @@ def check(model: Model, folder: Path, cancel: CancelToken) -> None:
     if module is None:
         return
     try:
-        with processes.messages(_look, module, os.fspath(folder), cancel=cancel) as said:
+        with processes.messages(_look, module.__name__, os.fspath(folder), cancel=cancel) as said:
             reason = next(said)
     except processes.Died as died:
         reason = f"the process that looked at it {died}"
@@ -44,10 +45,15 @@ def check(model: Model, folder: Path, cancel: CancelToken) -> None:
         raise UserError(f"{model.title} was not taken in: {reason}")
 
 
-def _encoder_of(model_id: str) -> str | None:
+def tokenizer(model_id: str) -> str:
+    """The model that an encoder's model needs to read words; "" where it needs none."""
+    module = _encoder_of(model_id)
+    return "" if module is None else str(module.TOKENIZER)
+
+
+def _encoder_of(model_id: str) -> ModuleType | None:
     """The module that runs a model."""
-    found = (module for module in plugins.load(encoders) if model_id in module.MODELS)
-    return next((module.__name__ for module in found), None)
+    return next((one for one in plugins.load(encoders) if model_id in one.MODELS), None)
 
 
 def _look(name: str, folder: str, answer: Connection[Any, Any]) -> None:

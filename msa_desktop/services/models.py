@@ -175,6 +175,12 @@ class Models:
             return status.to_download or 0
         return max(0, sum(_sizes(status.model)) - status.came)
 
+    def needs(self, model_id: str) -> tuple[ModelStatus, ...]:
+        """What is not here, and what the model cannot do all it could without."""
+        other = self._catalogue.find(model_encoders.tokenizer(model_id))
+        status = self.status(other.id) if other else None
+        return (status,) if status and status.state not in _HERE else ()
+
     def check_install(self, model_id: str) -> None:
         """Sees to it, before anybody is asked for anything, that an install can come to its end.
 
@@ -189,6 +195,8 @@ class Models:
     def install(self, model_id: str, cancel: CancelToken | None = None) -> Installed:
         """Downloads a model, unless it is here; goes on where an earlier install was ended.
 
+        One that is here is read whole: what a quick look takes for sound may be damaged.
+
         Raises:
             UserError: It cannot be had; the message says why and what to do.
             Cancelled: The person ended it; what came is kept.
@@ -196,7 +204,7 @@ class Models:
         cancel = cancel or CancelToken()
         status = self.status(model_id)
         model = status.model
-        if status.installed and not status.problems:
+        if status.installed and not status.problems and not self.verify(model_id, cancel):
             return status.installed
         self.check_install(model_id)
         with self._working(model, cancel) as tell:

@@ -51,7 +51,7 @@ class Reading:
         idle: float = _IDLE,
     ) -> None:
         self._find = encoders
-        self._encoders = self._readers()
+        self._encoders, self._mute = self._readers()
         self._device = device
         self._events = events
         self._idle = idle
@@ -64,6 +64,8 @@ class Reading:
 
     def __call__(self, sentence: str) -> dict[str, FloatArray]:
         """The sentence's vector by each encoder's id, of unit length; {} where none can read."""
+        if self._mute:
+            self._thread.submit(self._tell, self._mute).result()
         read = self._submit([sentence]) if self._encoders else {}
         return {encoder: vectors[0] for encoder, vectors in read.items()}
 
@@ -80,11 +82,20 @@ class Reading:
 
     def encoders_changed(self) -> None:
         """Encoders came or went: the next sentence is read by those that are there then."""
-        self._encoders = self._readers()
+        self._encoders, self._mute = self._readers()
         self._thread.submit(self._end)
 
-    def _readers(self) -> tuple[EncoderFacts, ...]:
-        return tuple(encoder for encoder in self._find() if encoder.tokenizer)
+    def _readers(self) -> tuple[tuple[EncoderFacts, ...], tuple[str, ...]]:
+        """The encoders that can read, and why those cannot that could."""
+        found = self._find()
+        lacking = [(one.id, one.load().TOKENIZER) for one in found if not one.tokenizer]
+        problems = [
+            f"The encoder {name} hears, but cannot read the words of a search: {needed} is missing "
+            f"or damaged. Install it: msa-desktop models install {needed}"
+            for name, needed in lacking
+            if needed
+        ]
+        return tuple(one for one in found if one.tokenizer), tuple(problems)
 
     def stop(self) -> None:
         """No more answers: one that is waited for, even while encoders are loaded, ends at once."""
@@ -116,12 +127,15 @@ class Reading:
                 "Labels and tags answer alone; try again, or see the log.",
             )
             vectors = {}
+        self._tell(problems)
+        return vectors
+
+    def _tell(self, problems: Sequence[str]) -> None:
         for problem in problems:
             if problem not in self._told:
                 self._told.add(problem)
                 _log.warning("%s", problem)
                 self._events.publish(Notice(problem, is_error=True))
-        return vectors
 
     def _ask(self, texts: Sequence[str], encoder: str) -> _Answer:
         connection = self._connection

@@ -129,6 +129,13 @@ def test_what_opens_a_model_is_asked_for_before_the_person(
     assert hub.requests == []
 
 
+def test_what_a_model_needs_is_offered_with_it(program: Program, hub: Hub) -> None:
+    pytest.importorskip("torch", reason="a PyTorch file is not offered without it")
+    answer = program("models", "install", "clap-music", env=environment(hub), input="n\n")
+    assert answer.code == 1
+    assert "RoBERTa's tokenizer (roberta-base)" in answer.err
+
+
 def test_one_that_cannot_be_had_does_not_keep_the_others_away(program: Program, hub: Hub) -> None:
     hub.always.clear()
     hub.put("adefossez/HTDemucs-6s/5c90dfd2.safetensors", struct.pack("<Q", 2) + b"{}")

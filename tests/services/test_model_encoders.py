@@ -98,6 +98,14 @@ def test_what_cannot_be_looked_at_yet_is_taken(tmp_path: Path) -> None:
     assert house.state("clap-music") is ModelState.NEEDS_EXTRA
 
 
+def test_what_reads_words_needs_a_tokenizer(tmp_path: Path) -> None:
+    models = House(tmp_path, TABLE).models
+    for name in ("clap-music", "clap-music-speech", "ttmr-pp"):
+        assert [status.model.id for status in models.needs(name)] == ["roberta-base"]
+    for name in ("musicnn", "roberta-base", "all-minilm-l6-v2", "htdemucs"):
+        assert models.needs(name) == ()
+
+
 @needs_torch
 def test_another_checkpoint_is_told_in_the_right_words(tmp_path: Path) -> None:
     house = House(tmp_path, TABLE)

@@ -182,6 +182,16 @@ def test_damage_is_seen_and_mended(house: House, hub: Hub, damage: str) -> None:
     }  # fmt: skip
 
 
+def test_damage_that_a_quick_look_does_not_see_is_mended(house: House, hub: Hub) -> None:
+    house.models.install("talker")
+    path = house.models.status("talker").file
+    path.write_bytes(TALKER[:-1] + bytes([TALKER[-1] ^ 1]))
+    assert house.state("talker") is ModelState.READY
+    house.models.install("talker")
+    assert path.read_bytes() == TALKER
+    assert house.models.verify("talker") == ()
+
+
 def test_what_comes_must_be_a_model(house: House, hub: Hub) -> None:
     hub.put("maker/unhashed/model.gguf", b"<html>an error page</html>")
     with pytest.raises(UserError, match="no GGUF"):

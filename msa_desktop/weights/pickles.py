@@ -16,13 +16,17 @@ from importlib import metadata
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 from msa_desktop.base import processes
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import display_path
 from msa_desktop.base.text import printable
+
+if TYPE_CHECKING:
+    import torch
 
 NEEDED = ("torch", "safetensors")
 OLDEST_TORCH = (2, 6)  # in those before, weights_only can be got round (CVE-2025-32434)
@@ -77,7 +81,9 @@ def _convert(source: str, target: str) -> str:
         return f"PyTorch {torch.__version__} cannot open it safely; {oldest} or newer is needed"
     try:
         with torch.serialization.safe_globals(_numbers()):
-            held = torch.load(source, map_location="cpu", weights_only=True)
+            # Mapped, not read: beside the weights, training leaves twice as much that nobody needs.
+            mapped = is_zipfile(source)  # the older form cannot be
+            held = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except (UnpicklingError, AttributeError) as error:
         what = re.search(r"GLOBAL (\S+)", str(error))
         named = f" ({printable(what[1])[:_LONGEST_NAME]})" if what else ""
@@ -87,9 +93,24 @@ def _convert(source: str, target: str) -> str:
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in table.items()
     ):
         return "it holds no table of weights"
-    # A file's tensors may be views of each other; safetensors has each on its own.
-    save_file({name: value.detach().clone().contiguous() for name, value in table.items()}, target)
+    save_file(_apart(table), target)
     return ""
+
+
+def _apart(table: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Each tensor on its own, as safetensors has them: views of each other become copies."""
+    import torch  # noqa: PLC0415 - is there already
+
+    apart, seen = {}, set()
+    for name, tensor in table.items():
+        held = tensor.untyped_storage()
+        alone = held.nbytes() == tensor.nbytes and held.data_ptr() not in seen
+        seen.add(held.data_ptr())
+        plain = tensor.detach()
+        if not (alone and plain.is_contiguous()):
+            plain = plain.clone(memory_format=torch.contiguous_format)
+        apart[name] = plain
+    return apart
 
 
 def _is_safe(version: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import subprocess
+import sys
 import tomllib
 from collections import OrderedDict
 from importlib import metadata
@@ -71,6 +73,25 @@ def test_weights_beside_notes_as_training_leaves_them(tmp_path: Path, old: bool)
     for name, tensor in weights.items():
         assert out[name].dtype == tensor.dtype
         assert torch.equal(out[name], tensor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell it otherwise")
+def test_what_training_left_takes_no_memory(tmp_path: Path) -> None:
+    import torch
+
+    source, target = tmp_path / "model.pt", tmp_path / "model.safetensors"
+    left = {"state": torch.ones(24, 1_000_000)}  # 96 MB
+    torch.save({"state_dict": {"a": torch.ones(4, 1_000_000)}, "optimizer": left}, source)
+    code = (
+        "import re, sys, torch, safetensors.torch\n"
+        "from msa_desktop.weights import pickles\n"
+        "most = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])\n"
+        "before = most(); assert pickles._convert(*sys.argv[1:]) == ''; print(most() - before)"
+    )
+    command = [sys.executable, "-c", code, str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60_000  # kB
+    assert target.stat().st_size > 16_000_000
 
 
 def test_a_bare_table(tmp_path: Path) -> None:

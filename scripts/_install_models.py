@@ -10,19 +10,20 @@ from pathlib import Path
 import _environment as environment
 
 
-def main(about: str, models: tuple[str, ...]) -> int:
+def main(about: str, models: tuple[str, ...], extra: str) -> int:
     """Installs models as `msa-desktop models install` does; returns its exit code.
 
     Args:
         about: The script's description.
         models: Ids of resources/models.toml.
+        extra: What opens and runs them.
     """
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("--data-dir", type=Path, help="where the program keeps its state")
     parser.add_argument("--yes", action="store_true", help="agree to size and licence unasked")
     args = parser.parse_args()
     try:
-        python = environment.ensure()
+        python = environment.ensure((extra,))
     except environment.SetupFailed as error:
         print(error, file=sys.stderr)
         return 1

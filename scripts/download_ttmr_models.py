@@ -8,4 +8,4 @@ import sys
 from _install_models import main
 
 if __name__ == "__main__":
-    sys.exit(main(__doc__ or "", ("ttmr-pp", "roberta-base")))
+    sys.exit(main(__doc__ or "", ("ttmr-pp", "roberta-base"), extra="ttmr"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -51,19 +51,18 @@ def list_command() -> None:
 @click.option("--yes", is_flag=True, help="Agree to size and licence without being asked.")
 @standard_options
 def install_command(ids: tuple[str, ...], yes: bool) -> None:
-    """Downloads models, after their size and licence were agreed to.
+    """Downloads models and what they need, after their size and licence were agreed to.
 
     An install that was ended goes on where it was. HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, proxies
     and pip's own configuration are heeded.
     """
     app = open_app()
-    wanted = [status for status in _known(app.models, ids) if not _is_here(status)]
-    if wanted:
-        lines = [line for status in wanted for line in _offer(status, app.models)]
-        _agree(lines, "Download?", yes=yes)
+    names, lines, refused = _plan(app.models, ids, yes=yes)
+    if lines:
+        _agree(lines, "Download?")
     cancel = cancel_on_signal()
     with telling(app.events):
-        _each(ids, "installed", lambda model_id: app.models.install(model_id, cancel))
+        _each(names, "installed", lambda model_id: app.models.install(model_id, cancel), refused)
 
 
 @command.command("add")
@@ -89,7 +88,8 @@ def remove_command(ids: tuple[str, ...], yes: bool) -> None:
     """Takes models off the disk, and what came of unfinished downloads."""
     models = open_app().models
     found = _known(models, ids)
-    _agree([f"{s.model.title}, {s.folder}" for s in found], "Remove?", yes=yes)
+    if _asks(yes=yes):
+        _agree([f"{s.model.title}, {s.folder}" for s in found], "Remove?")
     _each(ids, "removed", models.remove)
 
 
@@ -146,8 +146,35 @@ def _is_here(status: ModelStatus) -> bool:
     return status.to_download == 0 and not status.problems
 
 
+def _plan(
+    models: Models, ids: Sequence[str], *, yes: bool
+) -> tuple[list[str], list[str], dict[str, str]]:
+    """The models and what they need; the words to ask by; and why some cannot be installed.
+
+    One that cannot be had keeps no other away.
+    """
+    names: list[str] = []
+    lines: list[str] = []
+    refused = {}
+    queue = _known(models, ids)
+    for status in queue:  # it grows
+        name = status.model.id
+        if name in names:
+            continue
+        names.append(name)
+        try:
+            if not _is_here(status):
+                asks = _asks(yes=yes)
+                models.check_install(name)
+                lines += _offer(status, models) if asks else []
+            queue += models.needs(name)
+        except UserError as error:
+            refused[name] = str(error)
+    return names, lines, refused
+
+
 def _offer(status: ModelStatus, models: Models) -> list[str]:
-    """What a person should know before a download."""
+    """What a person should know before a download; asks the hub where only it knows the size."""
     model = status.model
     lines = [
         f"{model.title} ({model.id}): {model.purpose}",
@@ -159,20 +186,31 @@ def _offer(status: ModelStatus, models: Models) -> list[str]:
     return lines
 
 
-def _agree(lines: Sequence[str], question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if wants_json():
+def _asks(*, yes: bool) -> bool:
+    """Whether somebody is to be asked."""
+    if not yes and wants_json():
         raise click.UsageError("With --json nobody is asked: add --yes.")
+    return not yes
+
+
+def _agree(lines: Sequence[str], question: str) -> None:
     for line in lines:
         say(line, err=True)
     click.confirm(question, abort=True, err=True)
 
 
-def _each(ids: Sequence[str], done: str, act: Callable[[str], object]) -> None:
-    """Does it for each, and tells what came of it."""
+def _each(
+    ids: Sequence[str],
+    done: str,
+    act: Callable[[str], object],
+    refused: Mapping[str, str] | None = None,
+) -> None:
+    """Does it for each but those that were refused before, and tells what came of it."""
     came, failed = [], []
     for model_id in dict.fromkeys(ids):
+        if refused and model_id in refused:
+            failed.append((model_id, refused[model_id]))
+            continue
         try:
             act(model_id)
             came.append(model_id)

@@ -162,6 +162,17 @@ class EncoderModule(Protocol):
         """
         ...
 
+    def check(self, folder: Path) -> None:
+        """Looks whether a model's files are ones that both halves can run; only with `MODELS`.
+
+        Args:
+            folder: As for `create`.
+
+        Raises:
+            UserError: As for `create`.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:

@@ -140,6 +140,15 @@ def create_text(folder: Path, tokenizer: Path, device: Device) -> ClapTextEncode
     return ClapTextEncoder(tower.to(where), words, where)
 
 
+def check(folder: Path) -> None:
+    """See `encoders._base.EncoderModule`."""
+    with extra(_EXTRA, _TITLE):
+        path = folder / _WEIGHTS
+        tensors = read_tensors(path)
+        audio_tower(tensors, path)
+        text_tower(tensors, path)
+
+
 def audio_tower(tensors: Mapping[str, Tensor], path: Path) -> AudioTower:
     """What listens, of the size that its weights are of.
 

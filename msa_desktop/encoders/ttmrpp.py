@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from msa_desktop.encoders._roberta import Reader
-    from msa_desktop.encoders._ttmr_net import AudioTower
+    from msa_desktop.encoders._ttmr_net import AudioTower, TextTower
 
 _REVISION = 1  # counts up when the same windows would give another vector
 
@@ -124,34 +124,57 @@ def scaled(sound: FloatArray) -> FloatArray:
 def create(folder: Path, device: Device) -> TtmrppEncoder:
     """See `encoders._base.EncoderModule`."""
     with extra("ttmr", "TTMR++"):
-        import torch  # noqa: PLC0415 - start-up cost
-
-        from msa_desktop.encoders import _ttmr_net as net  # noqa: PLC0415
-
         where = torch_device(device)
-        heads = _setting(folder, "n_heads", net.POSSIBLE_HEADS)
-        tensors = _tensors(folder, but=_TEXT)
-        units = tensors.get("audio_projector.0.weight")
-        with torch.device("meta"):
-            tower = net.AudioTower(heads, 1 if units is None else units.numel())
-        fit(tower, tensors, folder / _WEIGHTS)
+        tower = _audio_tower(folder)
     return TtmrppEncoder(tower, where)
 
 
 def create_text(folder: Path, tokenizer: Path, device: Device) -> Reader:
     """See `encoders._base.EncoderModule`."""
     with extra("ttmr", "TTMR++"):
-        import torch  # noqa: PLC0415 - start-up cost
-
-        from msa_desktop.encoders import _ttmr_net as net  # noqa: PLC0415
-        from msa_desktop.encoders._roberta import Reader, Words  # noqa: PLC0415
+        from msa_desktop.encoders._roberta import Reader, Words  # noqa: PLC0415 - start-up cost
 
         where = torch_device(device)
-        words = Words(tokenizer, _setting(folder, "max_length", _LENGTHS))
-        with torch.device("meta"):
-            tower = net.TextTower()
-        fit(tower, _tensors(folder, but=_SOUND), folder / _WEIGHTS)
+        words = Words(tokenizer, _longest_text(folder))
+        tower = _text_tower(folder)
     return Reader(tower.to(where), words, where)
+
+
+def check(folder: Path) -> None:
+    """See `encoders._base.EncoderModule`."""
+    with extra("ttmr", "TTMR++"):
+        _audio_tower(folder)
+        _longest_text(folder)
+        _text_tower(folder)
+
+
+def _audio_tower(folder: Path) -> AudioTower:
+    import torch  # noqa: PLC0415 - start-up cost
+
+    from msa_desktop.encoders import _ttmr_net as net  # noqa: PLC0415
+
+    heads = _setting(folder, "n_heads", net.POSSIBLE_HEADS)
+    tensors = _tensors(folder, but=_TEXT)
+    units = tensors.get("audio_projector.0.weight")
+    with torch.device("meta"):
+        tower = net.AudioTower(heads, 1 if units is None else units.numel())
+    fit(tower, tensors, folder / _WEIGHTS)
+    return tower
+
+
+def _text_tower(folder: Path) -> TextTower:
+    import torch  # noqa: PLC0415 - start-up cost
+
+    from msa_desktop.encoders import _ttmr_net as net  # noqa: PLC0415
+
+    with torch.device("meta"):
+        tower = net.TextTower()
+    fit(tower, _tensors(folder, but=_SOUND), folder / _WEIGHTS)
+    return tower
+
+
+def _longest_text(folder: Path) -> int:
+    return _setting(folder, "max_length", _LENGTHS)
 
 
 def _tensors(folder: Path, *, but: tuple[str, ...]) -> dict[str, torch.Tensor]:

@@ -107,6 +107,25 @@ def _model_checks(encoders: Iterable[EncoderFacts], device: Device) -> Iterator[
             yield Check(name, False, encoder.trouble(error))
         else:
             yield Check(name, True, f"whole and ready (version {encoder.version})")
+        yield from _word_checks(encoder, device)
+
+
+def _word_checks(encoder: EncoderFacts, device: Device) -> Iterator[Check]:
+    """Whether an encoder that could read the words of a search does."""
+    module, name = encoder.load(), f"words {encoder.id}"
+    if not module.TOKENIZER:
+        return
+    if not encoder.tokenizer:
+        detail = f"it hears, but reads no words: {module.TOKENIZER} is missing or damaged"
+        yield Check(name, False, detail, f"msa-desktop models install {module.TOKENIZER}")
+        return
+    try:
+        module.create_text(Path(encoder.folder), Path(encoder.tokenizer), device)
+    except Exception as error:  # as above
+        _log.debug("%s does not read", encoder.id, exc_info=True)
+        yield Check(name, False, encoder.trouble(error))
+    else:
+        yield Check(name, True, "the words of a search can be read")
 
 
 def _watch_checks() -> Iterator[Check]:

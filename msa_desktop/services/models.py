@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from msa_desktop.base import extras
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import EventBus, ModelProgress, ModelStep
 from msa_desktop.base.jobs import CancelToken, Throttle
+from msa_desktop.services import model_encoders
 from msa_desktop.weights import files, hub, installing, pickles, pypi, transfer
 from msa_desktop.weights.catalogue import ID, Catalogue, Kind, Model, ModelFile, check_id
 from msa_desktop.weights.installed import Installed, Shelf
-from msa_desktop.weights.installing import Tell
+from msa_desktop.weights.installing import Brought, Tell
 
 
 class ModelState(StrEnum):
@@ -73,7 +75,7 @@ class ModelStatus:
     @property
     def extra_command(self) -> str:
         """What installs what runs it; "" where that is there."""
-        return "" if self.has_extra else f'pip install "msa-desktop[{self.model.extra}]"'
+        return "" if self.has_extra else extras.command(self.model.extra)
 
 
 class Models:
@@ -173,8 +175,27 @@ class Models:
             return status.to_download or 0
         return max(0, sum(_sizes(status.model)) - status.came)
 
+    def needs(self, model_id: str) -> tuple[ModelStatus, ...]:
+        """What is not here, and what the model cannot do all it could without."""
+        other = self._catalogue.find(model_encoders.tokenizer(model_id))
+        status = self.status(other.id) if other else None
+        return (status,) if status and status.state not in _HERE else ()
+
+    def check_install(self, model_id: str) -> None:
+        """Sees to it, before anybody is asked for anything, that an install can come to its end.
+
+        Raises:
+            UserError: There is no such model, nothing to download, or what opens it is missing.
+        """
+        model = self.status(model_id).model
+        if model.hub is None and model.pypi is None:
+            raise UserError(f"{model.title} {model.source}: there is nothing to download.")
+        self._check_converter(model, any(file.becomes for file in model.files))
+
     def install(self, model_id: str, cancel: CancelToken | None = None) -> Installed:
         """Downloads a model, unless it is here; goes on where an earlier install was ended.
+
+        One that is here is read whole: what a quick look takes for sound may be damaged.
 
         Raises:
             UserError: It cannot be had; the message says why and what to do.
@@ -183,11 +204,9 @@ class Models:
         cancel = cancel or CancelToken()
         status = self.status(model_id)
         model = status.model
-        if status.installed and not status.problems:
+        if status.installed and not status.problems and not self.verify(model_id, cancel):
             return status.installed
-        if model.hub is None and model.pypi is None:
-            raise UserError(f"{model.title} {model.source}: there is nothing to download.")
-        self._check_converter(model, any(file.becomes for file in model.files))
+        self.check_install(model_id)
         with self._working(model, cancel) as tell:
             folder = self._shelf.incoming(model_id)
             if model.hub:
@@ -202,7 +221,7 @@ class Models:
                     self._shelf.root, 2 * (model.size or 0)
                 )  # the packages and the files
                 brought = installing.from_pypi(model, folder, cancel, tell)
-            installed = installing.settle(model, brought, folder, cancel, tell)
+            installed = self._settle(model, brought, folder, cancel, tell)
             with files.writing(folder):
                 self._shelf.publish(installed)
             return installed
@@ -232,8 +251,8 @@ class Models:
             folder = self._shelf.incoming(model_id)
             files.check_room(self._shelf.root, converts)
             try:
-                brought = installing.from_files(given, folder, cancel, tell)
-                installed = installing.settle(model, brought, folder, cancel, tell)
+                brought = installing.from_files(model, given, folder, cancel, tell)
+                installed = self._settle(model, brought, folder, cancel, tell)
             except BaseException:
                 for one in given:  # the person has them; there is nothing to go on with
                     (folder / one.name).unlink(missing_ok=True)
@@ -350,11 +369,25 @@ class Models:
                 ModelProgress(model_id, last.step, last.done, last.total, running=False)
             )
 
+    def _settle(
+        self, model: Model, brought: Brought, folder: Path, cancel: CancelToken, tell: Tell
+    ) -> Installed:
+        """Makes a model of what came, and has what is to run it look at it, where that is here."""
+        installed = installing.settle(model, brought, folder, cancel, tell)
+        if self._has_extra(model.extra):
+            try:
+                model_encoders.check(model, folder, cancel)
+            except BaseException:
+                for file in installed.files:
+                    (folder / file.name).unlink()
+                raise
+        return installed
+
     def _check_converter(self, model: Model, needed: bool) -> None:
         if needed and not pickles.can_convert():
             raise UserError(
-                f"{model.title} comes as a PyTorch file, and what opens it is not installed: "
-                f'pip install "msa-desktop[{model.extra}]"'
+                f"{model.title} comes as a PyTorch file, and what opens it is not installed or "
+                f"too old: {extras.command(model.extra)}"
             )
 
     def _has_extra(self, extra: str) -> bool:

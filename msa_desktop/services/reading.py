@@ -11,7 +11,7 @@ import logging
 import multiprocessing
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -71,7 +71,7 @@ class Reading:
         idle: float = _IDLE,
     ) -> None:
         self._find = encoders
-        self._encoders = self._readers()
+        self._encoders, self._mute = self._readers()
         self._device = device
         self._events = events
         self._idle = idle
@@ -84,6 +84,8 @@ class Reading:
 
     def __call__(self, sentence: str) -> dict[str, FloatArray]:
         """The sentence's vector by each encoder's id, of unit length; {} where none can read."""
+        if self._mute:
+            self._thread.submit(self._tell, self._mute).result()
         read = self._submit([sentence]) if self._encoders else {}
         return {encoder: vectors[0] for encoder, vectors in read.items()}
 
@@ -103,12 +105,23 @@ class Reading:
 
         What went wrong before is told again, should it go wrong again.
         """
-        self._encoders = self._readers()
+        self._encoders, self._mute = self._readers()
         self._thread.submit(self._end)
         self._thread.submit(self._told.clear)
 
-    def _readers(self) -> tuple[EncoderFacts, ...]:
-        return tuple(encoder for encoder in self._find() if encoder.tokenizer)
+    def _readers(self) -> tuple[tuple[EncoderFacts, ...], dict[str, _Problem]]:
+        """The encoders that can read, and why those cannot that could."""
+        found = self._find()
+        lacking = {one.id: one.load().TOKENIZER for one in found if not one.tokenizer}
+        mute = {
+            name: _Problem(
+                f"The encoder {name} hears, but cannot read the words of a search: {needed} is "
+                f"missing or damaged. Install it: msa-desktop models install {needed}"
+            )
+            for name, needed in lacking.items()
+            if needed
+        }
+        return tuple(one for one in found if one.tokenizer), mute
 
     def stop(self) -> None:
         """No more answers: one that is waited for, even while encoders are loaded, ends at once."""
@@ -140,12 +153,16 @@ class Reading:
                 "Labels and tags answer alone; try again, or see the log."
             )
             answer = _Answer(problems={"": _Problem(text)})
-        for of, problem in answer.problems.items():
+        self._tell(answer.problems)
+        return answer.vectors
+
+    def _tell(self, problems: Mapping[str, _Problem]) -> None:
+        """Says, once, why an encoder cannot read."""
+        for of, problem in problems.items():
             if of not in self._told:
                 self._told.add(of)
                 _log.warning("%s\n%s", problem.text, problem.trace)
                 self._events.publish(Notice(problem.text, is_error=True))
-        return answer.vectors
 
     def _ask(self, texts: Sequence[str], encoder: str) -> _Answer:
         connection = self._connection

@@ -138,7 +138,8 @@ class ModelCommands(QObject):
         model_id = offer.status.model.id
         self._page.change(model_id, doing=None)
         dialog = ModelDialog(offer.status, offer, self._window)
-        dialog.accepted.connect(partial(self._install, model_id))
+        for one in (offer.status, *offer.needs):
+            dialog.accepted.connect(partial(self._install, one.model.id))
         dialog.open()
 
     def _install(self, model_id: str) -> None:
@@ -280,7 +281,8 @@ def _measure(models: Models, status: ModelStatus) -> Offer:
     size = models.measure(status.model.id)
     folder = Path(os.path.abspath(status.folder))
     there = next(parent for parent in folder.parents if parent.is_dir())
-    return Offer(status, size, shutil.disk_usage(there).free)
+    needs = models.needs(status.model.id)
+    return Offer(status, size, shutil.disk_usage(there).free, needs)
 
 
 def _install(models: Models, model_id: str, cancel: CancelToken) -> ModelStatus:

@@ -35,11 +35,13 @@ class Offer:
     Attributes:
         size: Bytes that would be downloaded.
         free: Bytes that are free on the disk it would go to.
+        needs: What it needs to do all it can, and comes with it.
     """
 
     status: ModelStatus
     size: int
     free: int
+    needs: tuple[ModelStatus, ...] = ()
 
     @property
     def needed(self) -> int:
@@ -116,6 +118,9 @@ class ModelDialog(QDialog):
         kept = f"; {text.size(came)} is here already" if came else ""
         self._add("Download", _words(f"{text.size(offer.size)}{kept}"))
         self._add("From", _words(offer.status.model.source))
+        for needed in offer.needs:
+            size = f"{text.size(needed.model.size)}, " if needed.model.size else ""
+            self._add("With it", _words(f"{needed.model.title} ({size}{needed.model.licence})"))
         free = f"{text.size(offer.free)} free"
         if offer.needed > offer.size:
             free += f"; {text.size(offer.needed)} needed while it is converted"

@@ -156,7 +156,9 @@ def _names(file: ModelFile) -> list[str]:
     return [name for full in (file.name, file.kept) for name in (full, Path(full).name)]
 
 
-def from_files(given: Sequence[Given], folder: Path, cancel: CancelToken, tell: Tell) -> Brought:
+def from_files(
+    model: Model, given: Sequence[Given], folder: Path, cancel: CancelToken, tell: Tell
+) -> Brought:
     """Links or copies the person's own files.
 
     Raises:
@@ -181,11 +183,26 @@ def from_files(given: Sequence[Given], folder: Path, cancel: CancelToken, tell: 
             target.unlink()
             raise UserError(
                 f"{display_path(str(one.path))} is not the {one.file.name} that is meant (its "
-                "SHA-256 differs). Another language model can be added under a name of its own: "
-                "msa-desktop models add NAME FILE"
+                f"SHA-256 differs). {_instead(model)}"
             )
     where = ", ".join(display_path(os.path.abspath(one.path)) for one in given)
     return Brought(digests, f"file: {where}")
+
+
+def _instead(model: Model) -> str:
+    """What to do with, or in place of, a file that is another than the model's."""
+    if model.kind is Kind.LLM:
+        return (
+            "Another language model can be added under a name of its own: "
+            "msa-desktop models add NAME FILE"
+        )
+    others = "It is damaged or another file."
+    if model.kind is Kind.ENCODER:
+        others = (
+            "It is damaged or another checkpoint, and others, such as LAION-CLAP's with fusion, "
+            "are not supported."
+        )
+    return f"{others} What brings the right one: msa-desktop models install {model.id}"
 
 
 def settle(

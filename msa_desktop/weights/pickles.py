@@ -12,10 +12,12 @@ import importlib.util
 import os
 import re
 from collections.abc import Mapping
+from importlib import metadata
 from multiprocessing.connection import Connection
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 from msa_desktop.base import processes
 from msa_desktop.base.errors import UserError
@@ -23,15 +25,20 @@ from msa_desktop.base.jobs import CancelToken
 from msa_desktop.base.model import display_path
 from msa_desktop.base.text import printable
 
+if TYPE_CHECKING:
+    import torch
+
 NEEDED = ("torch", "safetensors")
+OLDEST_TORCH = (2, 6)  # in those before, weights_only can be got round (CVE-2025-32434)
 _TABLES = ("state_dict", "model", "state")  # where training programs put the weights
 _LONGEST_REASON = 300  # characters
 _LONGEST_NAME = 100
 
 
 def can_convert() -> bool:
-    """Whether the libraries for it are installed."""
-    return all(importlib.util.find_spec(name) for name in NEEDED)
+    """Whether the libraries for it are installed, and new enough."""
+    here = all(importlib.util.find_spec(name) for name in NEEDED)
+    return here and _is_safe(metadata.version("torch"))
 
 
 def convert(source: Path, target: Path, cancel: CancelToken) -> None:
@@ -68,9 +75,15 @@ def _convert(source: str, target: str) -> str:
     import torch  # noqa: PLC0415
     from safetensors.torch import save_file  # noqa: PLC0415
 
+    # Asked of what was really loaded: the one thing that stands between a pickle and this machine.
+    if not _is_safe(torch.__version__):
+        oldest = ".".join(map(str, OLDEST_TORCH))
+        return f"PyTorch {torch.__version__} cannot open it safely; {oldest} or newer is needed"
     try:
         with torch.serialization.safe_globals(_numbers()):
-            held = torch.load(source, map_location="cpu", weights_only=True)
+            # Mapped, not read: beside the weights, training leaves twice as much that nobody needs.
+            mapped = is_zipfile(source)  # the older form cannot be
+            held = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
     except (UnpicklingError, AttributeError) as error:
         what = re.search(r"GLOBAL (\S+)", str(error))
         named = f" ({printable(what[1])[:_LONGEST_NAME]})" if what else ""
@@ -80,9 +93,28 @@ def _convert(source: str, target: str) -> str:
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in table.items()
     ):
         return "it holds no table of weights"
-    # A file's tensors may be views of each other; safetensors has each on its own.
-    save_file({name: value.detach().clone().contiguous() for name, value in table.items()}, target)
+    save_file(_apart(table), target)
     return ""
+
+
+def _apart(table: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Each tensor on its own, as safetensors has them: views of each other become copies."""
+    import torch  # noqa: PLC0415 - is there already
+
+    apart, seen = {}, set()
+    for name, tensor in table.items():
+        held = tensor.untyped_storage()
+        alone = held.nbytes() == tensor.nbytes and held.data_ptr() not in seen
+        seen.add(held.data_ptr())
+        plain = tensor.detach()
+        if not (alone and plain.is_contiguous()):
+            plain = plain.clone(memory_format=torch.contiguous_format)
+        apart[name] = plain
+    return apart
+
+
+def _is_safe(version: str) -> bool:
+    return tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_TORCH
 
 
 def _table(held: object) -> Mapping[Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from msa_desktop.base import extras
 from tests.support import Answer, Program
 from tests.support_gguf import gguf
 from tests.support_hub import Hub, Trouble, serving, until
@@ -113,6 +115,36 @@ def test_size_and_licence_are_shown_first(program: Program, hub: Hub) -> None:
     for words in ("808 MB", "Llama 3.2 Community License", "https://www.llama.com", "Download?"):
         assert words in answer.err
     assert hub.requests == []
+
+
+def test_what_opens_a_model_is_asked_for_before_the_person(
+    program: Program, hub: Hub, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text('import sys; sys.modules["torch"] = None')
+    without = environment(hub, PYTHONPATH=os.pathsep.join([str(tmp_path), os.getcwd()]))
+    answer = program("models", "install", "clap-music", env=without, input="y\n")
+    assert answer.code == 1
+    assert extras.command("clap") in answer.out
+    assert "LAION-CLAP, music (clap-music)" not in answer.err
+    assert hub.requests == []
+
+
+def test_what_a_model_needs_is_offered_with_it(program: Program, hub: Hub) -> None:
+    pytest.importorskip("torch", reason="a PyTorch file is not offered without it")
+    answer = program("models", "install", "clap-music", env=environment(hub), input="n\n")
+    assert answer.code == 1
+    assert "RoBERTa's tokenizer (roberta-base)" in answer.err
+
+
+def test_one_that_cannot_be_had_does_not_keep_the_others_away(program: Program, hub: Hub) -> None:
+    hub.always.clear()
+    hub.put("adefossez/HTDemucs-6s/5c90dfd2.safetensors", struct.pack("<Q", 2) + b"{}")
+    answer = program(
+        "models", "install", "ttmr-pp", "htdemucs-6s", env=environment(hub), input="y\n"
+    )
+    assert answer.code == 1
+    assert "htdemucs-6s: installed" in answer.out
+    assert "ttmr-pp: " in answer.out
 
 
 @pytest.mark.parametrize(

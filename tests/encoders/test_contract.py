@@ -140,3 +140,6 @@ def test_damaged_models_are_refused(built_in: EncoderModule, tmp_path: Path) -> 
 def test_missing_models_are_refused(module: EncoderModule, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(str(tmp_path))):
         module.create(tmp_path, Device.CPU)
+    if module.MODELS:
+        with pytest.raises(UserError, match=re.escape(str(tmp_path))):
+            module.check(tmp_path)

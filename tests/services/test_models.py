@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import threading
 import time
@@ -17,7 +18,7 @@ import pytest
 from huggingface_hub import constants
 
 from msa_desktop import encoders
-from msa_desktop.base import plugins
+from msa_desktop.base import extras, plugins
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.events import EventBus, ModelStep
 from msa_desktop.base.jobs import CancelToken
@@ -140,7 +141,7 @@ def test_its_own_hash_is_kept_where_none_is_known(house: House, hub: Hub) -> Non
     installed = house.models.install("unhashed")
     assert installed.files[0].sha256 == hashlib.sha256(SHARED).hexdigest()
     assert house.state("unhashed") is ModelState.NEEDS_EXTRA
-    with pytest.raises(UserError, match=r'pip install "msa-desktop\[never\]"'):
+    with pytest.raises(UserError, match=re.escape(extras.command("never"))):
         house.models.path("unhashed")
     path = house.models.status("unhashed").file
     content = bytearray(path.read_bytes())
@@ -179,6 +180,16 @@ def test_damage_is_seen_and_mended(house: House, hub: Hub, damage: str) -> None:
     assert house.files() == {
         "talker/talker.gguf", "talker/sub/config.json", f"talker/{MANIFEST}"
     }  # fmt: skip
+
+
+def test_damage_that_a_quick_look_does_not_see_is_mended(house: House, hub: Hub) -> None:
+    house.models.install("talker")
+    path = house.models.status("talker").file
+    path.write_bytes(TALKER[:-1] + bytes([TALKER[-1] ^ 1]))
+    assert house.state("talker") is ModelState.READY
+    house.models.install("talker")
+    assert path.read_bytes() == TALKER
+    assert house.models.verify("talker") == ()
 
 
 def test_what_comes_must_be_a_model(house: House, hub: Hub) -> None:
@@ -308,11 +319,12 @@ def test_a_pytorch_file_needs_what_opens_it(
     monkeypatch.setattr(pickles, "NEEDED", ("no_such_module_anywhere",))
     (tmp_path / "a.pt").write_bytes(b"\x80")
     acts: list[Callable[[], object]] = [
+        lambda: house.models.check_install("torch-one"),
         lambda: house.models.install("torch-one"),
         lambda: house.models.add("torch-one", [tmp_path / "a.pt"]),
     ]
     for act in acts:
-        with pytest.raises(UserError, match=r'pip install "msa-desktop\[llm\]"'):
+        with pytest.raises(UserError, match=re.escape(extras.command("llm"))):
             act()
     assert hub.requests == []
 

@@ -42,6 +42,21 @@ def test_those_that_read_nothing_cost_nothing(make: Make) -> None:
     assert reading._process is None
 
 
+def test_one_that_lacks_its_tokenizer_is_told_once(
+    make: Make, tmp_path: Path, told: list[Event]
+) -> None:
+    lacking = EncoderFacts("clap", "1", 512, "msa_desktop.encoders.clap", "here")
+    reading = make(lacking, facts("one", tmp_path))
+    assert set(reading("calm")) == set(reading("piano")) == {"one"}
+    (notice,) = told
+    assert isinstance(notice, Notice)
+    assert "clap" in notice.text
+    assert "msa-desktop models install roberta-base" in notice.text
+    alone = make(lacking)
+    assert alone("calm") == {}
+    assert len(told) == 2
+
+
 def test_every_encoder_that_reads_answers(make: Make, tmp_path: Path, told: list[Event]) -> None:
     reading = make(facts("one", tmp_path), facts("deaf", ""), facts("two", tmp_path))
     found = reading("calm")

@@ -123,7 +123,11 @@ def test_one_that_is_installed_meanwhile_comes_into_use(paths: DataPaths) -> Non
         assert vectors(app, "musicnn") == before
         (hit,) = app.search.similar(track.id, 1, "clap")
         assert hit.encoders == ("clap",)
-        assert "index clap" in {check.name for check in app.doctor.examine()}
+        checks = {check.name: check for check in app.doctor.examine()}
+        assert checks["index clap"].ok
+        assert not checks["words clap"].ok
+        assert "msa-desktop models install roberta-base" in checks["words clap"].advice
+        assert "words musicnn" not in checks
 
         Shelf(paths.models).remove("clap-music")
         app.models_changed()

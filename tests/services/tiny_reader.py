@@ -15,6 +15,7 @@ from msa_desktop.base.settings import Device
 from msa_desktop.encoders._base import EncoderFacts
 
 DIMENSION = 3
+TOKENIZER = ""
 
 
 class Reader:

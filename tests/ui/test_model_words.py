@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from msa_desktop.base import extras
 from msa_desktop.base.events import ModelProgress, ModelStep
 from msa_desktop.services.models import ModelState, ModelStatus
 from msa_desktop.ui import model_words
@@ -68,7 +69,7 @@ def test_what_has_to_be_converted_needs_what_converts_it_first() -> None:
     entry = Entry(replace(_GONE, model=model, has_extra=False))
     assert not entry.allows(Act.INSTALL_MODEL)
     assert entry.button() is None
-    assert entry.command == 'pip install "msa-desktop[llm]"'
+    assert entry.command == extras.command("llm")
     assert not Entry(replace(_GONE, has_extra=False)).command, "its install asks for it"
     there = replace(_GONE, state=ModelState.NEEDS_EXTRA, has_extra=False)
     assert Entry(there).command

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from msa_desktop.app import App
+from msa_desktop.base import extras
 from msa_desktop.services.models import Models, ModelState
 from msa_desktop.ui import text
 from msa_desktop.ui.actions import Act
@@ -82,6 +83,33 @@ revision = "main"
 [[model.files]]
 name = "reader.gguf"
 """
+_PAIR = """
+[[model]]
+id = "ttmr-pp"
+title = "Ears"
+purpose = "Hears, and reads with the help of another."
+kind = "encoder"
+extra = "never"
+licence = "MIT"
+[model.hub]
+repository = "maker/ears"
+revision = "main"
+[[model.files]]
+name = "ears.gguf"
+
+[[model]]
+id = "roberta-base"
+title = "Tokens"
+purpose = "Cuts words."
+kind = "text"
+licence = "MIT"
+[model.hub]
+repository = "maker/words"
+revision = "main"
+[[model.files]]
+name = "tokenizer.json"
+size = 2
+"""
 
 
 @pytest.fixture
@@ -95,9 +123,10 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture
-def models(app: App, hub: Hub, tmp_path: Path) -> Models:
+def models(app: App, hub: Hub, tmp_path: Path, request: pytest.FixtureRequest) -> Models:
+    """Those of the table, and of a test's own."""
     table = tmp_path / "models.toml"
-    table.write_text(_TABLE)
+    table.write_text(_TABLE + getattr(request, "param", ""))
     (tmp_path / "built-in" / "inside").mkdir(parents=True)
     (tmp_path / "built-in" / "inside" / "weights.onnx").write_bytes(b"abc")
     made = Models(catalogue.load(table), app.paths.models, tmp_path / "built-in", app.events)
@@ -242,11 +271,24 @@ def test_a_size_that_only_the_hub_knows_is_asked_for(
     QTest.mouseClick(row._button, Qt.MouseButton.LeftButton)
     dialog = _dialog(qtbot, window)
     assert text.size(len(gguf())) in _words(dialog)
-    assert 'pip install "msa-desktop[never]"' in _words(dialog)
+    assert extras.command("never") in _words(dialog)
     dialog.accept()
     qtbot.waitUntil(lambda: row.entry.status.state is ModelState.NEEDS_EXTRA, timeout=20_000)
     QTest.mouseClick(row._copy, Qt.MouseButton.LeftButton)
-    assert QApplication.clipboard().text() == 'pip install "msa-desktop[never]"'
+    assert QApplication.clipboard().text() == extras.command("never")
+
+
+@pytest.mark.parametrize("models", [_PAIR], indirect=True)
+def test_what_a_model_needs_comes_with_it(qtbot: QtBot, window: MainWindow, hub: Hub) -> None:
+    hub.put("maker/ears/ears.gguf", gguf())
+    hub.put("maker/words/tokenizer.json", b"{}", large=False)
+    _do(window, Act.INSTALL_MODEL, "ttmr-pp")
+    dialog = _dialog(qtbot, window)
+    assert "Tokens (2 bytes, MIT)" in _words(dialog)
+    dialog.accept()
+    ears, tokens = _row(window, "ttmr-pp"), _row(window, "roberta-base")
+    qtbot.waitUntil(lambda: ears.entry.status.state is ModelState.NEEDS_EXTRA, timeout=20_000)
+    qtbot.waitUntil(lambda: tokens.entry.status.state is ModelState.READY, timeout=20_000)
 
 
 def test_files_are_verified_and_removed(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import pickle
+import subprocess
+import sys
+import tomllib
 from collections import OrderedDict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ import pytest
 
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.jobs import CancelToken
+from msa_desktop.base.paths import resources
 from msa_desktop.weights import checks, pickles
 from msa_desktop.weights.checks import Format
 
@@ -70,6 +75,25 @@ def test_weights_beside_notes_as_training_leaves_them(tmp_path: Path, old: bool)
         assert torch.equal(out[name], tensor)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell it otherwise")
+def test_what_training_left_takes_no_memory(tmp_path: Path) -> None:
+    import torch
+
+    source, target = tmp_path / "model.pt", tmp_path / "model.safetensors"
+    left = {"state": torch.ones(24, 1_000_000)}  # 96 MB
+    torch.save({"state_dict": {"a": torch.ones(4, 1_000_000)}, "optimizer": left}, source)
+    code = (
+        "import re, sys, torch, safetensors.torch\n"
+        "from msa_desktop.weights import pickles\n"
+        "most = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])\n"
+        "before = most(); assert pickles._convert(*sys.argv[1:]) == ''; print(most() - before)"
+    )
+    command = [sys.executable, "-c", code, str(source), str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60_000  # kB
+    assert target.stat().st_size > 16_000_000
+
+
 def test_a_bare_table(tmp_path: Path) -> None:
     import torch
 
@@ -89,6 +113,35 @@ def test_a_trap_does_not_spring(tmp_path: Path, inside: bool) -> None:
         pickles.convert(tmp_path / "model.pt", tmp_path / "model.safetensors", CancelToken())
     assert not (tmp_path / "sprung").exists()
     assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_pytorch_that_would_run_it_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from torch.torch_version import TorchVersion
+
+    source, target = tmp_path / "model.pt", tmp_path / "model.safetensors"
+    torch.save({"a": torch.ones(2)}, source)
+    assert pickles.can_convert()
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.5.1+cu124"))
+    monkeypatch.setattr(metadata, "version", {"torch": "2.5.1+cu124"}.__getitem__)
+    assert not pickles.can_convert()
+    assert "2.6 or newer" in pickles._convert(str(source), str(target))
+    assert not target.exists()
+    monkeypatch.setattr(metadata, "version", {"torch": "2.6.0a0+git1"}.__getitem__)
+    assert pickles.can_convert()
+
+
+def test_no_extra_brings_such_a_pytorch() -> None:
+    project = tomllib.loads((resources().parent / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {
+        one
+        for extra in project["optional-dependencies"].values()
+        for one in extra
+        if one.startswith("torch")
+    }
+    assert wanted == {"torch>={}.{}".format(*pickles.OLDEST_TORCH)}
 
 
 @pytest.mark.parametrize("held", [[1, 2], {}, {"a": 1}, {"state_dict": {"a": "text"}}, "text"])

@@ -176,7 +176,7 @@ class Models:
         return max(0, sum(_sizes(status.model)) - status.came)
 
     def needs(self, model_id: str) -> tuple[ModelStatus, ...]:
-        """What is not here, and what the model cannot do all it could without."""
+        """The models that are not here, and without which this one does less than it could."""
         other = self._catalogue.find(model_encoders.tokenizer(model_id))
         status = self.status(other.id) if other else None
         return (status,) if status and status.state not in _HERE else ()
@@ -372,9 +372,12 @@ class Models:
     def _settle(
         self, model: Model, brought: Brought, folder: Path, cancel: CancelToken, tell: Tell
     ) -> Installed:
-        """Makes a model of what came, and has what is to run it look at it, where that is here."""
+        """Makes a model of what came; what is to run it looks at files that nobody knows."""
         installed = installing.settle(model, brought, folder, cancel, tell)
-        if self._has_extra(model.extra):
+        known = all(
+            file.sha256 and file.sha256 == brought.digests.get(file.name) for file in model.files
+        )
+        if not known and self._has_extra(model.extra):
             try:
                 model_encoders.check(model, folder, cancel)
             except BaseException:

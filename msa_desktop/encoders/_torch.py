@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from msa_desktop.base import extras
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.model import FloatArray, display_path
 from msa_desktop.base.settings import Device
@@ -43,9 +44,7 @@ def extra(name: str, title: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UserError(
-            f'{title} needs more to run: pip install "msa-desktop[{name}]" ({error})'
-        ) from error
+        raise UserError(f"{title} needs more to run: {extras.command(name)} ({error})") from error
 
 
 def torch_device(device: Device) -> torch.device:

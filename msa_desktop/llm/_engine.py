@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from msa_desktop.base import processes
+from msa_desktop.base import extras, processes
 from msa_desktop.base.errors import Cancelled, UserError
 from msa_desktop.base.model import display_path
 
@@ -183,7 +183,7 @@ class _Model:
         except (ImportError, OSError, RuntimeError) as error:
             raise UserError(
                 "Language models need llama.cpp, which is not installed or does not load "
-                f"({error}). Install it with: pip install 'msa-desktop[llm]'."
+                f"({error}). Install it with: {extras.command('llm')}"
             ) from error
         self._api: Any = llama_cpp
         self._options = options

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from msa_desktop.base import extras
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.settings import Device
 from msa_desktop.encoders._torch import extra, fit, in_batches, read_tensors, torch_device
@@ -20,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def test_a_missing_library_says_what_installs_it() -> None:
-    told = r'Ears needs more .*"msa-desktop\[ears\]".*nowhere'
+    told = f"Ears needs more to run: {re.escape(extras.command('ears'))} .*nowhere"
     with pytest.raises(UserError, match=told), extra("ears", "Ears"):
         import nowhere  # type: ignore[import-not-found] # noqa: F401
 

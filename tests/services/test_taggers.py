@@ -7,6 +7,7 @@ import psutil
 import pytest
 
 from msa_desktop.app import App
+from msa_desktop.base import extras
 from msa_desktop.base.errors import UserError
 from msa_desktop.base.events import Event, ModelProgress
 from msa_desktop.base.fields import Field
@@ -65,7 +66,7 @@ def reason(app: App) -> str:
 def test_a_model_that_lacks_what_runs_it_is_told_so(app: App, tmp_path: Path, chosen: str) -> None:
     give(app, tmp_path, "small")
     app.override(tagger=TaggerChoice.MODEL, llm_model=chosen)
-    assert 'pip install "msa-desktop[llm]"' in reason(app)
+    assert extras.command("llm") in reason(app)
 
 
 @pytest.mark.usefixtures("runnable")

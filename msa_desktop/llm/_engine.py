@@ -32,9 +32,7 @@ _BATCH = 256  # tokens read at once; a question is given up between two batches
 _ERROR = 4  # GGML_LOG_LEVEL_ERROR of ggml.h
 _LIKELY = 64  # the grammar is asked about the likeliest tokens first: all of them are 262,144
 _DATA = "\u241fdata\u241f"  # where the data goes in a chat template; no template holds it
-_TODAY = date(
-    2024, 7, 26
-)  # what a template that asks is told: Llama 3.2's own date without a clock
+_TODAY = date(2024, 7, 26)  # for templates that ask: Llama 3.2's own where there is no clock
 _NO_MEMORY = re.compile(
     r"insufficient memory|out of memory|(cannot|failed to|unable to) allocate|std::bad_alloc", re.I
 )

@@ -57,6 +57,11 @@ class Separated:
         return not self.begin and self.end is None
 
     @property
+    def span(self) -> tuple[float, float]:
+        """Where in the track they begin and end, in seconds."""
+        return self.begin, self.begin + self.stems.record.seconds
+
+    @property
     def kind(self) -> KindOfTrack:
         """The kind of track, by its stems."""
         levels = self.stems.record.levels
@@ -70,8 +75,8 @@ class Separated:
         name = name or display_path(Path(self.path).stem)
         if self.whole:
             return name
-        end = self.begin + self.stems.record.seconds
-        return f"{name}, {_clock(self.begin)} to {_clock(end)}"
+        begin, end = self.span
+        return f"{name}, {_clock(begin)} to {_clock(end)}"
 
 
 class Stems:

@@ -198,8 +198,7 @@ class ChannelStrip(QWidget):
 
 def _about(separated: Separated) -> str:
     """Which part of the track the stems are of, and what kind of track they make it."""
-    end = separated.begin + separated.stems.record.seconds
-    part = "" if separated.whole else f"{text.span(separated.begin, end)}, repeated"
+    part = "" if separated.whole else f"{text.span(*separated.span)}, repeated"
     return " \N{MIDDLE DOT} ".join(filter(None, (part, kind_words(separated.kind))))
 
 

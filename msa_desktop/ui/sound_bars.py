@@ -52,10 +52,23 @@ class SoundBars:
         self._peaks = peaks
         self._lay_out()
 
+    @property
+    def room(self) -> QRectF:
+        """The rectangle to fill."""
+        return self._room
+
     def set_room(self, room: QRectF) -> None:
         """Takes the rectangle to fill."""
         self._room = room
         self._lay_out()
+
+    def x(self, share: float) -> float:
+        """Where a moment lies; 0 is the track's start, and 1 its end."""
+        return self._room.left() + self._room.width() * share
+
+    def share(self, x: float) -> float:
+        """The moment that lies there, or the nearest: 0 to 1."""
+        return min(1.0, max(0.0, (x - self._room.left()) / max(1.0, self._room.width())))
 
     def paint(self, painter: QPainter, part: QRectF, colour: QColor) -> None:
         """Draws what lies in a part of the widget, and in the painter's clip if it has one."""

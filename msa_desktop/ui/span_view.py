@@ -60,17 +60,11 @@ class SpanView(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(520, 96)
 
-    def _room(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(_INSET, _INSET, -_INSET, -_INSET)
-
     def _x(self, seconds: float) -> float:
-        room = self._room()
-        return room.left() + room.width() * seconds / self._duration
+        return self._bars.x(seconds / self._duration)
 
     def _seconds(self, x: float) -> float:
-        room = self._room()
-        share = (x - room.left()) / max(1.0, room.width())
-        return min(1.0, max(0.0, share)) * self._duration
+        return self._bars.share(x) * self._duration
 
     def _other_end(self, x: float) -> float | None:
         """What stays when the pointer drags from there: the end it is not near to, if to one."""
@@ -115,7 +109,7 @@ class SpanView(QWidget):
             self._fixed = self._pressed = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._bars.set_room(self._room())
+        self._bars.set_room(QRectF(self.rect()).adjusted(_INSET, _INSET, -_INSET, -_INSET))
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:

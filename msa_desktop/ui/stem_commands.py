@@ -195,9 +195,9 @@ class StemCommands(QObject):
     def _fits_in(self, separated: Separated) -> bool:
         """Whether the mixer can open on it without a break in what the person listens to."""
         if self._mixer is not None:
-            return self._separated is not None and self._separated.stems == separated.stems
-        end = separated.begin + separated.stems.record.seconds
-        inside = separated.begin <= self._player.position < end
+            return self._is_at_hand(separated)
+        begin, end = separated.span
+        inside = begin <= self._player.position < end
         return separated.whole or inside or not self._player.playing
 
     def _is_not_apart(self, track: Track, part: Part, error: Exception) -> None:
@@ -234,7 +234,7 @@ class StemCommands(QObject):
 
     def _hear(self, separated: Separated) -> None:
         """Opens the mixer on stems of the track that plays."""
-        if self._separated is None or self._separated.stems != separated.stems:
+        if not self._is_at_hand(separated):
             self._leave()  # of another part, or made by another model
             self._show(separated)
         self._mixing.setChecked(True)
@@ -290,8 +290,12 @@ class StemCommands(QObject):
 
     def _is_wanted(self, separated: Separated) -> bool:
         """Whether the person still waits for this mixer."""
-        current = self._separated is not None and self._separated.stems == separated.stems
-        return current and self._mixing.isChecked() and self._mixer is None
+        waits = self._mixing.isChecked() and self._mixer is None
+        return waits and self._is_at_hand(separated)
+
+    def _is_at_hand(self, separated: Separated) -> bool:
+        """Whether these are the stems that the mixer has, or would open on."""
+        return self._separated is not None and self._separated.stems == separated.stems
 
     def _cannot_enter(self, separated: Separated, error: Exception) -> None:
         if self._is_wanted(separated):

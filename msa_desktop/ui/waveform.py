@@ -93,17 +93,11 @@ class WaveformView(QAbstractSlider):
 
     # --- where things are ---
 
-    def _room(self) -> QRectF:
-        return QRectF(self.rect()).adjusted(_INSET, _INSET, -_INSET, -_INSET)
-
     def _milliseconds(self, x: float) -> int:
-        room = self._room()
-        share = (x - room.left()) / max(1.0, room.width())
-        return round(min(1.0, max(0.0, share)) * self.maximum())
+        return round(self._bars.share(x) * self.maximum())
 
     def _x(self, milliseconds: float) -> float:
-        room = self._room()
-        return room.left() + room.width() * milliseconds / max(1, self.maximum())
+        return self._bars.x(milliseconds / max(1, self.maximum()))
 
     # --- mouse and keys ---
 
@@ -152,7 +146,7 @@ class WaveformView(QAbstractSlider):
         super().focusOutEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._bars.set_room(self._room())
+        self._bars.set_room(QRectF(self.rect()).adjusted(_INSET, _INSET, -_INSET, -_INSET))
         super().resizeEvent(event)
 
     # --- painting ---
@@ -181,7 +175,7 @@ class WaveformView(QAbstractSlider):
             painter.drawRoundedRect(whole.adjusted(1, 1, -1, -1), 6, 6)
 
     def _paint_hover(self, painter: QPainter, x: float) -> None:
-        room = self._room()
+        room = self._bars.room
         x = min(room.right(), max(room.left(), x))
         palette = self.palette()
         painter.fillRect(

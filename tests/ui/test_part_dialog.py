@@ -27,18 +27,30 @@ def _field(dialog: PartDialog, name: str) -> TimeField:
     return next(f for f in dialog.findChildren(TimeField) if f.accessibleName() == name)
 
 
-def _type(field: TimeField, words: str) -> None:
+def _write(field: TimeField, words: str) -> None:
     field.setFocus()
     field.selectAll()
     QTest.keyClicks(field, words)
+
+
+def _type(field: TimeField, words: str) -> None:
+    _write(field, words)
     QTest.keyClick(field, Qt.Key.Key_Tab)
 
 
-def _agree(dialog: PartDialog) -> tuple[float, float | None]:
+def _told(dialog: PartDialog) -> list[tuple[float, float | None]]:
     told: list[tuple[float, float | None]] = []
     dialog.agreed.connect(lambda begin, end: told.append((begin, end)))
-    button = next(b for b in dialog.findChildren(QPushButton) if b.text() == "Separate")
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    return told
+
+
+def _separate(dialog: PartDialog) -> QPushButton:
+    return next(b for b in dialog.findChildren(QPushButton) if b.text() == "Separate")
+
+
+def _agree(dialog: PartDialog) -> tuple[float, float | None]:
+    told = _told(dialog)
+    QTest.mouseClick(_separate(dialog), Qt.MouseButton.LeftButton)
     (part,) = told
     return part
 
@@ -67,13 +79,9 @@ def test_a_former_part_is_offered_again(qtbot: QtBot) -> None:
 
 def test_a_time_counts_where_the_button_takes_no_focus(qtbot: QtBot) -> None:
     dialog = _open(qtbot)
-    told: list[tuple[float, float | None]] = []
-    dialog.agreed.connect(lambda begin, end: told.append((begin, end)))
-    field = _field(dialog, "To")
-    field.setFocus()
-    field.selectAll()
-    QTest.keyClicks(field, "1:30")
-    next(b for b in dialog.findChildren(QPushButton) if b.text() == "Separate").click()
+    told = _told(dialog)
+    _write(_field(dialog, "To"), "1:30")
+    _separate(dialog).click()
     assert told == [(0.0, 90.0)]
 
 
@@ -102,12 +110,9 @@ def test_a_drag_in_the_waveform_fills_the_fields(qtbot: QtBot) -> None:
 
 def test_return_in_a_field_takes_the_time_and_agrees(qtbot: QtBot) -> None:
     dialog = _open(qtbot)
-    told: list[tuple[float, float | None]] = []
-    dialog.agreed.connect(lambda begin, end: told.append((begin, end)))
+    told = _told(dialog)
     field = _field(dialog, "To")
-    field.setFocus()
-    field.selectAll()
-    QTest.keyClicks(field, "0:12")
+    _write(field, "0:12")
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert told == [(0.0, 12.0)]
 
